@@ -1,0 +1,18 @@
+//! Leasehold: a vault for the credentials that a company's customers entrust to it.
+//!
+//! Imports point only downwards through these floors; a test (`tests/it/layout.rs`) reads every `use crate::` and fails
+//! on an upward one.
+//!
+//! | floor | modules | what lives there |
+//! |---|---|---|
+//! | 5 assembly | `cli`, `server`, `config`, `telemetry`, `dev` | puts the rest together; `dev::amazon` imports only floor 0 |
+//! | 4 doors | `api`, `gateway`, `web` | how callers come in; doors never import each other |
+//! | 3 services | `audit`, `keyring`, `identity`, `broker`, `custody` | each imports only those named before it |
+//! | 2 memory and hardware | `store`, `seal` | the database, and what the master key rests on |
+//! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
+//! | 0 words | `secret`, `clock`, `entropy`, `id` | what everything is said in |
+
+pub mod clock;
+pub mod entropy;
+pub mod id;
+pub mod secret;
