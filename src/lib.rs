@@ -12,7 +12,9 @@
 //! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
 //! | 0 words | `secret`, `clock`, `entropy`, `id` | what everything is said in |
 
+pub mod broker;
 pub mod clock;
 pub mod entropy;
 pub mod id;
+pub mod policy;
 pub mod secret;

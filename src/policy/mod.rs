@@ -1,0 +1,17 @@
+//! What is allowed: scopes, roles, the one table of who may do what, and the egress path policy. Pure: nothing here
+//! reads a clock, a socket or a row, so every rule can be tested exhaustively.
+
+pub mod decide;
+pub mod method;
+pub mod object;
+pub mod path;
+pub mod role;
+pub mod scope;
+pub mod template;
+
+pub use decide::{Action, Permit, Refusal, decide};
+pub use method::{METHOD_OVERRIDE_HEADERS, Method};
+pub use path::{CanonicalTarget, PathRefusal};
+pub use role::{Actor, Role};
+pub use scope::{Delivery, Module, Scope, ScopeSet};
+pub use template::TemplateSet;
