@@ -7,7 +7,8 @@ use std::{
 };
 
 /// A moment in wall time, in microseconds since 1970-01-01T00:00:00Z, within years 1 to 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, sqlx::Type)]
+#[sqlx(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -12,9 +12,15 @@
 //! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
 //! | 0 words | `secret`, `clock`, `entropy`, `id` | what everything is said in |
 
+pub mod audit;
 pub mod broker;
 pub mod clock;
+pub mod domain;
 pub mod entropy;
+pub mod envelope;
 pub mod id;
+pub mod merkle;
 pub mod policy;
+pub mod seal;
 pub mod secret;
+pub mod store;

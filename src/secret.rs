@@ -1,6 +1,7 @@
 //! Types that hold secret material: they zeroize on drop, print `[redacted]`, compare in constant time, and neither
 //! serialize nor clone by accident. This module knows nothing of what the secrets are for.
 
+use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -26,6 +27,31 @@ impl SecretText {
     #[must_use]
     pub fn from_utf8(bytes: &[u8]) -> Option<Self> {
         std::str::from_utf8(bytes).ok().map(|text| Self(text.to_owned()))
+    }
+}
+
+/// The SHA-256 of a secret, kept where a secret need only be recognised. Good for secrets of 256 random bits; people's
+/// passwords need a slow hash.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// Hashes a presented secret.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+
+    /// Shows the hash, as the store binds it.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Compares with a stored hash in constant time.
+    #[must_use]
+    pub fn matches(&self, stored: &[u8]) -> bool {
+        self.0.as_slice().ct_eq(stored).into()
     }
 }
 

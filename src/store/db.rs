@@ -1,0 +1,226 @@
+//! The two databases behind one door: an embedded SQLite file, or PostgreSQL. One SQL text serves both.
+//!
+//! SQLite runs `journal_mode=WAL` and `synchronous=FULL` (NORMAL loses acknowledged commits on power loss), overwrites
+//! what it deletes, and has one writer, which the audit sequencer owns.
+
+use super::StoreError;
+use sqlx::{
+    Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, time::Duration};
+
+/// Runs one text of SQL and code on whichever database `$target` is: the body is expanded once for each, with
+/// `$connection` bound to the driver's own connection and `Database` naming its type.
+macro_rules! on {
+    ($target:expr, $connection:ident => $body:expr) => {
+        match $target {
+            $crate::store::Link::Sqlite($connection) => {
+                #[allow(dead_code, reason = "only bodies that build a query name it")]
+                type Database = sqlx::Sqlite;
+                $body
+            }
+            $crate::store::Link::Postgres($connection) => {
+                #[allow(dead_code, reason = "only bodies that build a query name it")]
+                type Database = sqlx::Postgres;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// How many connections read at once. Writes go through the sequencer's own.
+const READERS: u32 = 8;
+/// How long to wait for a free connection or for another process's lock before refusing.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// An embedded file.
+    Sqlite(SqlitePool),
+    /// A server of version 15 or later.
+    Postgres(PgPool),
+}
+
+/// A pooled connection, returned to its pool on drop.
+pub enum Pooled {
+    /// To SQLite.
+    Sqlite(PoolConnection<Sqlite>),
+    /// To PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A borrowed connection, which every store function takes.
+pub enum Link<'c> {
+    /// To SQLite.
+    Sqlite(&'c mut sqlx::SqliteConnection),
+    /// To PostgreSQL.
+    Postgres(&'c mut sqlx::PgConnection),
+}
+
+/// Whether a missing SQLite file may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// `leasehold init` makes it.
+    Create,
+    /// Everything else refuses.
+    Refuse,
+}
+
+impl Db {
+    /// Opens the database at `url` (`sqlite:FILE` or `postgres://…`).
+    ///
+    /// # Errors
+    /// Where the URL names neither, the file is missing, or the server does not answer within five seconds.
+    pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url).map_err(StoreError::opening)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(READERS + 2)
+                .acquire_timeout(PATIENCE)
+                .test_before_acquire(false)
+                .connect_with(options)
+                .await
+                .map_err(StoreError::opening)?;
+            return Ok(Self::Postgres(pool));
+        }
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::UnknownUrl);
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(StoreError::opening)?
+            .create_if_missing(missing == Missing::Create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+            .statement_cache_capacity(256)
+            // A deleted key must not survive in a free page.
+            .pragma("secure_delete", "ON")
+            .pragma("temp_store", "MEMORY");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS + 2)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(StoreError::opening)?;
+        Ok(Self::Sqlite(pool))
+    }
+
+    /// Brings the schema up to this binary's version.
+    ///
+    /// # Errors
+    /// Where the database was written by a newer binary, or a migration was altered after it ran.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(pool) => MIGRATIONS.run(pool).await,
+            Self::Postgres(pool) => MIGRATIONS.run(pool).await,
+        }
+        .map_err(StoreError::Migration)
+    }
+
+    /// Borrows a connection for reading, outside any transaction.
+    ///
+    /// # Errors
+    /// Where none is free within five seconds, or the database is gone.
+    pub async fn reader(&self) -> Result<Pooled, StoreError> {
+        Ok(match self {
+            Self::Sqlite(pool) => Pooled::Sqlite(pool.acquire().await?),
+            Self::Postgres(pool) => Pooled::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Closes all connections and, on SQLite, folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Pooled {
+    /// Lends the connection to store functions.
+    pub fn link(&mut self) -> Link<'_> {
+        match self {
+            Self::Sqlite(connection) => Link::Sqlite(connection),
+            Self::Postgres(connection) => Link::Postgres(connection),
+        }
+    }
+
+    /// Throws the connection away instead of returning it: its transaction is in an unknown state.
+    pub async fn discard(self) {
+        match self {
+            Self::Sqlite(connection) => drop(connection.detach().close_hard().await),
+            Self::Postgres(connection) => drop(connection.detach().close_hard().await),
+        }
+    }
+}
+
+impl Link<'_> {
+    /// Lends the same connection on.
+    pub fn again(&mut self) -> Link<'_> {
+        match self {
+            Link::Sqlite(connection) => Link::Sqlite(connection),
+            Link::Postgres(connection) => Link::Postgres(connection),
+        }
+    }
+
+    /// Begins the batch transaction: `IMMEDIATE` on SQLite (the write lock first), READ COMMITTED on PostgreSQL (a
+    /// later snapshot would be older than the wait for the head).
+    ///
+    /// # Errors
+    /// Where the database is gone, or another process holds SQLite's write lock.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        match self {
+            Link::Sqlite(connection) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **connection).await.map(drop)?,
+            Link::Postgres(connection) => {
+                sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED").execute(&mut **connection).await.map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that takes no arguments: `COMMIT`, `ROLLBACK`, a savepoint.
+    ///
+    /// # Errors
+    /// Where the database refuses it.
+    pub async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(statement).execute(&mut **c).await.map(drop))?;
+        Ok(())
+    }
+}
+
+/// Runs a statement with arguments; yields how many rows it touched.
+macro_rules! execute {
+    ($link:expr, $sql:expr $(, $argument:expr)* $(,)?) => {
+        $crate::store::db::on!($link, c => sqlx::query($sql)$(.bind($argument))*.execute(&mut **c).await.map(|done| done.rows_affected()))
+            .map_err($crate::store::StoreError::from)
+    };
+}
+pub(crate) use execute;
+
+/// Fetches at most one row as `$row`, a tuple or a `FromRow` type.
+macro_rules! optional {
+    ($link:expr, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {
+        $crate::store::db::on!($link, c => sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_optional(&mut **c).await)
+            .map_err($crate::store::StoreError::from)
+    };
+}
+pub(crate) use optional;
+
+/// Fetches all rows as `$row`.
+macro_rules! rows {
+    ($link:expr, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {
+        $crate::store::db::on!($link, c => sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_all(&mut **c).await)
+            .map_err($crate::store::StoreError::from)
+    };
+}
+pub(crate) use rows;

@@ -1,0 +1,207 @@
+//! The audit log's rows: its head, whose row is the lock that orders all batches, its entries, and the tenants' chain
+//! heads.
+
+use super::{
+    Link, StoreError,
+    db::{on, optional, rows},
+    fences::chunks,
+    sql,
+};
+use crate::{
+    clock::Timestamp,
+    domain::entry::EntryHead,
+    id::TenantId,
+    merkle::Hash,
+};
+use sqlx::QueryBuilder;
+
+/// The head of the log.
+#[derive(Clone, Debug)]
+pub struct HeadRow {
+    /// How many batches took the lock.
+    pub turn: i64,
+    /// How many entries there are; the sequence number of the next.
+    pub size: i64,
+    /// The time of the newest entry.
+    pub at: Timestamp,
+    /// The right edge of the Merkle tree, as `merkle::Frontier` writes it.
+    pub right_edge: Vec<u8>,
+    /// The Merkle root over all entries.
+    pub root: Hash,
+}
+
+/// The newest entry of a tenant's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainHead {
+    /// Its place in the chain.
+    pub tenant_seq: i64,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+}
+
+/// An entry as it is stored.
+#[derive(Clone, Debug)]
+pub struct EntryRow {
+    /// What is hashed.
+    pub head: EntryHead,
+    /// The RFC 6962 leaf hash of the entry's bytes.
+    pub leaf_hash: Hash,
+    /// The payload's salt; none once it is erased.
+    pub salt: Option<[u8; 32]>,
+    /// The payload; none once it is erased.
+    pub payload: Option<String>,
+}
+
+type RawHead = (i64, i64, Timestamp, Vec<u8>, Vec<u8>);
+type RawEntry =
+    (i64, Timestamp, TenantId, i64, Vec<u8>, String, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<String>);
+
+/// Writes the head of an empty log.
+///
+/// # Errors
+/// `Taken` where there is one.
+pub async fn head_insert(link: &mut Link<'_>, right_edge: &[u8], root: &Hash, at: Timestamp) -> Result<(), StoreError> {
+    super::db::execute!(link, sql::HEAD_INSERT, at, right_edge, &root.as_bytes()[..]).map(drop)
+}
+
+/// Takes the lock on the head, alone in its statement: what is read after it, in a later one, is current.
+///
+/// # Errors
+/// Where the head is missing or corrupt, or the lock is not to be had.
+pub async fn head_lock(link: &mut Link<'_>) -> Result<HeadRow, StoreError> {
+    parse_head(optional!(link, RawHead, sql::HEAD_LOCK)?)
+}
+
+/// Reads the head without the lock.
+///
+/// # Errors
+/// Where the head is missing or corrupt.
+pub async fn head_show(link: &mut Link<'_>) -> Result<HeadRow, StoreError> {
+    parse_head(optional!(link, RawHead, sql::HEAD_SHOW)?)
+}
+
+fn parse_head(row: Option<RawHead>) -> Result<HeadRow, StoreError> {
+    let (turn, size, at, right_edge, root) = row.ok_or_else(|| StoreError::corrupt("log_head", "id", 1))?;
+    let root = root.as_slice().try_into().map_err(|_| StoreError::corrupt("log_head", "root", 1))?;
+    Ok(HeadRow { turn, size, at, right_edge, root })
+}
+
+/// Moves the head behind the batch's last entry.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn head_move(
+    link: &mut Link<'_>,
+    size: i64,
+    at: Timestamp,
+    right_edge: &[u8],
+    root: &Hash,
+) -> Result<(), StoreError> {
+    super::db::execute!(link, sql::HEAD_MOVE, size, at, right_edge, &root.as_bytes()[..]).map(drop)
+}
+
+/// Reads the newest entry of a tenant's chain; `None` before its first.
+///
+/// # Errors
+/// Where the row is corrupt, or the database fails.
+pub async fn chain_head_show(link: &mut Link<'_>, tenant: TenantId) -> Result<Option<ChainHead>, StoreError> {
+    let Some((tenant_seq, leaf_hash)) = optional!(link, (i64, Vec<u8>), sql::TENANT_HEAD_SHOW, tenant)? else {
+        return Ok(None);
+    };
+    let leaf_hash = leaf_hash.as_slice().try_into().map_err(|_| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))?;
+    Ok(Some(ChainHead { tenant_seq, leaf_hash }))
+}
+
+/// Moves the chain heads of a batch's tenants: one statement for each fixed-size chunk.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn chain_heads_move(link: &mut Link<'_>, heads: &[(TenantId, ChainHead)]) -> Result<(), StoreError> {
+    for chunk in chunks(heads) {
+        on!(link, c => {
+            let mut query = QueryBuilder::<Database>::new("INSERT INTO tenant_heads (tenant, tenant_seq, leaf_hash) ");
+            query.push_values(chunk, |mut row, (tenant, head)| {
+                row.push_bind(*tenant).push_bind(head.tenant_seq).push_bind(&head.leaf_hash.as_bytes()[..]);
+            });
+            query.push(" ON CONFLICT (tenant) DO UPDATE SET tenant_seq = excluded.tenant_seq, leaf_hash = excluded.leaf_hash");
+            query.build().execute(&mut **c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Appends a batch's entries: one statement for each fixed-size chunk.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn entries_insert(link: &mut Link<'_>, entries: &[EntryRow]) -> Result<(), StoreError> {
+    for chunk in chunks(entries) {
+        on!(link, c => {
+            let mut query = QueryBuilder::<Database>::new(
+                "INSERT INTO entries (seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload) ",
+            );
+            query.push_values(chunk, |mut row, entry| {
+                let EntryHead { seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash } = &entry.head;
+                row.push_bind(*seq)
+                    .push_bind(*at)
+                    .push_bind(*tenant)
+                    .push_bind(*tenant_seq)
+                    .push_bind(&tenant_prev.as_bytes()[..])
+                    .push_bind(&**kind)
+                    .push_bind(&payload_hash.as_bytes()[..])
+                    .push_bind(&entry.leaf_hash.as_bytes()[..])
+                    .push_bind(entry.salt.as_ref().map(|salt| &salt[..]))
+                    .push_bind(entry.payload.as_deref());
+            });
+            query.build().execute(&mut **c).await.map(drop)
+        })?;
+    }
+    Ok(())
+}
+
+/// Which entries to read, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub enum Stretch {
+    /// All entries from a sequence number on, oldest first.
+    From(i64),
+    /// All entries before a sequence number, newest first.
+    Before(i64),
+    /// A tenant's entries from a place in its chain on, oldest first.
+    ChainFrom(TenantId, i64),
+    /// A tenant's entries before a place in its chain, newest first.
+    ChainBefore(TenantId, i64),
+}
+
+/// Reads up to `limit` entries.
+///
+/// # Errors
+/// Where a row is corrupt, or the database fails.
+pub async fn entry_page(link: &mut Link<'_>, stretch: Stretch, limit: i64) -> Result<Vec<EntryRow>, StoreError> {
+    let rows = match stretch {
+        Stretch::From(seq) => rows!(link, RawEntry, sql::ENTRY_PAGE, seq, limit),
+        Stretch::Before(seq) => rows!(link, RawEntry, sql::ENTRY_TAIL, seq, limit),
+        Stretch::ChainFrom(tenant, seq) => rows!(link, RawEntry, sql::ENTRY_TENANT_PAGE, tenant, seq, limit),
+        Stretch::ChainBefore(tenant, seq) => rows!(link, RawEntry, sql::ENTRY_TENANT_TAIL, tenant, seq, limit),
+    }?;
+    rows.into_iter().map(parse_entry).collect()
+}
+
+fn parse_entry(row: RawEntry) -> Result<EntryRow, StoreError> {
+    let (seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload) = row;
+    let hash = |bytes: &[u8], column| Hash::try_from(bytes).map_err(|_| StoreError::corrupt("entries", column, seq));
+    let salt = salt.map(<[u8; 32]>::try_from).transpose().map_err(|_| StoreError::corrupt("entries", "salt", seq))?;
+    Ok(EntryRow {
+        head: EntryHead {
+            seq,
+            at,
+            tenant,
+            tenant_seq,
+            tenant_prev: hash(&tenant_prev, "tenant_prev")?,
+            kind: kind.into(),
+            payload_hash: hash(&payload_hash, "payload_hash")?,
+        },
+        leaf_hash: hash(&leaf_hash, "leaf_hash")?,
+        salt,
+        payload,
+    })
+}

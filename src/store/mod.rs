@@ -1,0 +1,92 @@
+//! The database: one file a noun, one SQL text for both databases (`sql.rs`), and no way to write plaintext: secret
+//! columns take and give [`Sealed`](crate::envelope::Sealed) values only.
+//!
+//! Every function borrows a [`Link`]. Reads may use any; writes happen on the sequencer's, inside its transaction, so that
+//! each change has its place in the order of events.
+
+pub mod applications;
+pub mod connections;
+pub mod consents;
+pub mod credentials;
+pub mod cuts;
+pub mod db;
+pub mod fences;
+pub mod grants;
+pub mod idempotency;
+pub mod keys;
+pub mod leases;
+pub mod log;
+pub mod refreshes;
+pub mod sql;
+pub mod sub_processors;
+pub mod tenants;
+pub mod typed_documents;
+pub mod users;
+pub mod vault;
+pub mod workers;
+
+pub use db::{Db, Link, Missing, Pooled};
+
+/// What went wrong at the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL names no database that we know.
+    #[error("database.url names neither `sqlite:FILE` nor `postgres://…`: correct it in leasehold.toml")]
+    UnknownUrl,
+    /// The database cannot be opened.
+    #[error("the database cannot be opened: {0}; check database.url, and run `leasehold init` for a new vault")]
+    Open(#[source] sqlx::Error),
+    /// The schema cannot be brought to this version.
+    #[error("the database's schema does not fit this version of leasehold: {0}; run the version that wrote it, or a newer one")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A row holds what no version of us writes.
+    #[error("table {table}, row {row}: column {column} is corrupt; restore it from a backup, nothing was altered")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        row: String,
+    },
+    /// A row with this key or unique value is there already.
+    #[error("a row with this value is there already")]
+    Taken,
+    /// The database is gone, busy, or refused a statement.
+    #[error("the database did not do what it was asked: {0}")]
+    Failed(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    pub(crate) fn opening(error: sqlx::Error) -> Self {
+        Self::Open(error)
+    }
+
+    /// Names a corrupt cell.
+    pub fn corrupt(table: &'static str, column: &'static str, row: impl ToString) -> Self {
+        Self::Corrupt { table, column, row: row.to_string() }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(ref db) if db.is_unique_violation() => Self::Taken,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// Where a listing starts, and how many rows it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The id after which to start; nil for the beginning.
+    pub after: uuid::Uuid,
+    /// The most rows to give, 1 to 200.
+    pub limit: i64,
+}
+
+impl Page {
+    /// The most rows in a page.
+    pub const MAX: i64 = 200;
+}
