@@ -81,6 +81,7 @@ CREATE INDEX residuals_by_worker ON residuals (worker, expires_at);
 CREATE INDEX residuals_by_expiry ON residuals (expires_at);
 
 -- ── keys: seal -> master -> tenant -> data ──
+-- `uses` counts what is reserved, so it never counts too little.
 
 CREATE TABLE master_keys (
     id              UUID   PRIMARY KEY,
@@ -116,11 +117,11 @@ CREATE INDEX data_keys_by_owner ON data_keys (owner);
 CREATE INDEX data_keys_by_tenant ON data_keys (tenant);
 
 CREATE TABLE lease_keys (
-    id            UUID   PRIMARY KEY,
-    parent        UUID   NOT NULL,
-    wrapped       BYTEA  NOT NULL,
-    uses_reserved BIGINT NOT NULL,
-    created_at    BIGINT NOT NULL
+    id         UUID   PRIMARY KEY,
+    parent     UUID   NOT NULL,
+    wrapped    BYTEA  NOT NULL,
+    uses       BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
 );
 
 -- ── who ──

@@ -120,11 +120,11 @@ impl<'c> Batch<'c> {
     /// Reads the fences of a whole batch, in statements later than the one that took the lock.
     pub(super) async fn read_fences(
         &mut self,
-        subjects: impl Iterator<Item = Uuid>,
-        leases: impl Iterator<Item = LeaseId>,
+        subjects: HashSet<Uuid>,
+        leases: HashSet<LeaseId>,
     ) -> Result<(), StoreError> {
-        let subjects: Vec<Uuid> = subjects.collect::<HashSet<_>>().into_iter().collect();
-        let leases: Vec<LeaseId> = leases.collect::<HashSet<_>>().into_iter().collect();
+        let subjects: Vec<Uuid> = subjects.into_iter().collect();
+        let leases: Vec<LeaseId> = leases.into_iter().collect();
         self.epochs = fences::epochs_show(&mut self.link, &subjects).await?;
         for subject in subjects {
             self.epochs.entry(subject).or_insert(0);

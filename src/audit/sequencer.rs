@@ -4,7 +4,7 @@
 use super::{
     batch::{Batch, Written},
     operation::{
-        Admitted, Change, ChangeError, ChangeReply, Committed, FenceRefusal, Pending, PendingUse, SubmitError,
+        Admitted, Change, ChangeError, ChangeReply, Committed, FenceRefusal, FencedLease, Pending, PendingUse, SubmitError,
         TypedChange, Use, UseError,
     },
     refusals::{self, Refusals, Refused, Sameness},
@@ -13,11 +13,11 @@ use crate::{
     clock::{Clock, Timestamp},
     domain::event::{Event, Kind, Subject},
     entropy::Entropy,
-    id::TenantId,
+    id::{LeaseId, TenantId},
     merkle::Frontier,
     store::{Db, Link, Pooled, StoreError, log, vault},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -353,7 +353,8 @@ impl Worker {
             .map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
 
         let mut batch = Batch::new(link.again(), at, head.size, incarnation);
-        batch.read_fences(subjects(operations), leases(operations)).await?;
+        let (subjects, leases) = (subjects(operations), leases(operations));
+        batch.read_fences(subjects, leases).await?;
         for operation in operations.iter_mut() {
             self.run_operation(&mut batch, operation, noted).await?;
         }
@@ -467,17 +468,17 @@ fn fail(operations: Vec<Pending>, error: &SubmitError) {
     }
 }
 
-fn subjects(operations: &[Pending]) -> impl Iterator<Item = Uuid> {
-    operations.iter().filter_map(|operation| match operation {
-        Pending::Use(pending) => Some(pending.what.lease.fences.iter().map(|fence| fence.subject)),
-        _ => None,
-    })
-    .flatten()
+fn subjects(operations: &[Pending]) -> HashSet<Uuid> {
+    uses(operations).flat_map(|lease| lease.fences.iter().map(|fence| fence.subject)).collect()
 }
 
-fn leases(operations: &[Pending]) -> impl Iterator<Item = crate::id::LeaseId> {
+fn leases(operations: &[Pending]) -> HashSet<LeaseId> {
+    uses(operations).map(|lease| lease.id).collect()
+}
+
+fn uses(operations: &[Pending]) -> impl Iterator<Item = &FencedLease> {
     operations.iter().filter_map(|operation| match operation {
-        Pending::Use(pending) => Some(pending.what.lease.id),
+        Pending::Use(pending) => Some(&pending.what.lease),
         _ => None,
     })
 }

@@ -1,13 +1,11 @@
 //! HTTP methods that the gateway knows. A method is an exact, case-sensitive token (RFC 9110 section 9.1): `get` is not
 //! `GET`, and `HEAD` is not covered by a rule about `GET`.
 
-use super::scope::word;
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::domain::words;
 
-word! {
+words! {
     /// A method that a route may name. Every other method, `CONNECT` and `TRACE` among them, matches no route.
-    Method {
+    Method, "method" {
         /// Reads.
         Get = "GET",
         /// Reads the header only.
@@ -33,9 +31,9 @@ mod tests {
 
     #[test]
     fn a_method_is_an_exact_token() {
-        assert_eq!(Method::parse("GET"), Some(Method::Get));
+        assert_eq!("GET".parse(), Ok(Method::Get));
         for other in ["get", "Get", "GET ", "", "CONNECT", "TRACE", "OPTIONS", "GET\0", "PROPFIND"] {
-            assert_eq!(Method::parse(other), None, "{other:?}");
+            assert!(other.parse::<Method>().is_err(), "{other:?}");
         }
     }
 }

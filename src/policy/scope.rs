@@ -1,6 +1,7 @@
 //! Scopes: what a grant permits and a lease carries. A scope is a data category and a verb, `orders.pii:read`; its
 //! meaning in methods and paths is the provider file's, not this module's.
 
+use crate::domain::words;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -188,6 +189,13 @@ impl FromStr for ScopeSet {
     }
 }
 
+impl TryFrom<String> for ScopeSet {
+    type Error = ScopeError;
+    fn try_from(text: String) -> Result<Self, ScopeError> {
+        Self::parse(&text)
+    }
+}
+
 macro_rules! as_text {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -210,48 +218,9 @@ macro_rules! as_text {
 }
 as_text!(Scope, ScopeSet);
 
-macro_rules! word {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            /// Every value, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Reads the word as it is stored and spoken, or `None` for any other spelling.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// Returns the word as it is stored and spoken.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(crate) use word;
-
-word! {
+words! {
     /// The product part that work is done for.
-    Module {
+    Module, "module" {
         /// Daily operations.
         Ops = "ops",
         /// Advertising, prices, listings.
@@ -263,9 +232,9 @@ word! {
     }
 }
 
-word! {
+words! {
     /// How a worker gets to use a connection.
-    Delivery {
+    Delivery, "delivery" {
         /// Calls go through the egress gateway; the worker never holds a token.
         Gateway = "gateway",
         /// The worker is handed an access token, which outlives a revocation until it expires.
@@ -350,6 +319,6 @@ mod tests {
         assert!(serde_json::from_str::<ScopeSet>(r#""orders:grab""#).is_err());
         assert_eq!(serde_json::to_string(&Module::Logistics).unwrap(), r#""logistics""#);
         assert_eq!(serde_json::from_str::<Delivery>(r#""gateway""#).unwrap(), Delivery::Gateway);
-        assert_eq!(Delivery::parse("Gateway"), None);
+        assert!("Gateway".parse::<Delivery>().is_err());
     }
 }

@@ -48,7 +48,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let malformed = || TemplateError::Malformed(text.chars().take(200).collect());
         let (method, path) = text.split_once(' ').ok_or_else(malformed)?;
-        let method = Method::parse(method).ok_or_else(malformed)?;
+        let method = method.parse::<Method>().map_err(|_| malformed())?;
         let segments = path.strip_prefix('/').ok_or_else(malformed)?;
         if path.len() > CanonicalTarget::MAX_PATH_BYTES || !segments.split('/').all(is_segment) {
             return Err(malformed());

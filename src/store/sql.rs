@@ -56,22 +56,23 @@ statements! {
     RESIDUALS_SWEEP = "DELETE FROM residuals WHERE expires_at < $1";
 
     // ── keys ──
-    MASTER_KEY_INSERT = "INSERT INTO master_keys (id, version, seal_kind, seal_parameters, wrapped, key_check, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)";
+    MASTER_KEY_INSERT = "INSERT INTO master_keys (id, version, seal_kind, seal_parameters, wrapped, key_check, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     MASTER_KEY_NEWEST = "SELECT id, version, seal_kind, seal_parameters, wrapped, key_check, uses, created_at FROM master_keys ORDER BY version DESC LIMIT 1";
-    MASTER_KEY_USE = "UPDATE master_keys SET uses = uses + 1 WHERE id = $1 AND uses < $2";
-    TENANT_KEY_INSERT = "INSERT INTO tenant_keys (id, tenant, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, 0, $5)";
+    MASTER_KEY_RESERVE = "UPDATE master_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    TENANT_KEY_INSERT = "INSERT INTO tenant_keys (id, tenant, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
     TENANT_KEY_SHOW = "SELECT id, parent, wrapped, uses, created_at FROM tenant_keys WHERE tenant = $1";
-    TENANT_KEY_USE = "UPDATE tenant_keys SET uses = uses + 1 WHERE id = $1 AND uses < $2";
+    TENANT_KEY_RESERVE = "UPDATE tenant_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    DATA_KEYS_OF_OWNER_COUNT = "SELECT COUNT(*) FROM data_keys WHERE owner = $1";
     TENANT_KEY_COUNT = "SELECT COUNT(*) FROM tenant_keys";
-    DATA_KEY_INSERT = "INSERT INTO data_keys (id, tenant, owner, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, 0, $6)";
+    DATA_KEY_INSERT = "INSERT INTO data_keys (id, tenant, owner, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DATA_KEY_SHOW = "SELECT id, tenant, parent, wrapped, uses, created_at FROM data_keys WHERE id = $1";
-    DATA_KEY_USE = "UPDATE data_keys SET uses = uses + 1 WHERE id = $1 AND uses < $2";
+    DATA_KEY_RESERVE = "UPDATE data_keys SET uses = $3 WHERE id = $1 AND uses = $2";
     DATA_KEYS_DESTROY_OWNER = "DELETE FROM data_keys WHERE owner = $1";
     DATA_KEYS_DESTROY_ID = "DELETE FROM data_keys WHERE id = $1";
     DATA_KEY_COUNT = "SELECT COUNT(*) FROM data_keys";
-    LEASE_KEY_INSERT = "INSERT INTO lease_keys (id, parent, wrapped, uses_reserved, created_at) VALUES ($1, $2, $3, 0, $4)";
-    LEASE_KEYS_NEWEST = "SELECT id, parent, wrapped, uses_reserved, created_at FROM lease_keys ORDER BY created_at DESC, id DESC LIMIT 4";
-    LEASE_KEY_RESERVE = "UPDATE lease_keys SET uses_reserved = uses_reserved + $2 WHERE id = $1 AND uses_reserved + $2 <= $3 RETURNING uses_reserved";
+    LEASE_KEY_INSERT = "INSERT INTO lease_keys (id, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5)";
+    LEASE_KEYS_NEWEST = "SELECT id, parent, wrapped, uses, created_at FROM lease_keys ORDER BY created_at DESC, id DESC LIMIT 4";
+    LEASE_KEY_RESERVE = "UPDATE lease_keys SET uses = $3 WHERE id = $1 AND uses = $2";
 
     // ── tenants ──
     TENANT_INSERT = "INSERT INTO tenants (id, name, state, created_at) VALUES ($1, $2, 'active', $3)";
