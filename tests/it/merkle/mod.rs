@@ -1,0 +1,4 @@
+//! Tests of `leasehold::merkle` through its public interface.
+
+mod properties;
+mod vectors;
