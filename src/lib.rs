@@ -19,6 +19,8 @@ pub mod domain;
 pub mod entropy;
 pub mod envelope;
 pub mod id;
+pub mod identity;
+pub mod keyring;
 pub mod merkle;
 pub mod policy;
 pub mod seal;

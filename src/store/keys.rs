@@ -25,7 +25,7 @@ pub struct KeyRow<L: Level> {
 }
 
 /// The newest master key, as its seal wrapped it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MasterKeyRow {
     /// Its id.
     pub id: KeyId,
