@@ -7,10 +7,10 @@
 //! |---|---|---|
 //! | 5 assembly | `cli`, `server`, `config`, `telemetry`, `dev` | puts the rest together; `dev::amazon` imports only floor 0 |
 //! | 4 doors | `api`, `gateway`, `web` | how callers come in; doors never import each other |
-//! | 3 services | `audit`, `keyring`, `identity`, `broker`, `custody` | each imports only those named before it |
+//! | 3 services | `audit`, `keyring`, `identity`, `broker`, `custody`, `register` | each imports only those named before it |
 //! | 2 memory and hardware | `store`, `seal` | the database, and what the master key rests on |
 //! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
-//! | 0 words | `secret`, `clock`, `entropy`, `id` | what everything is said in |
+//! | 0 words | `secret`, `clock`, `entropy`, `id`, `peer` | what everything is said in |
 
 pub mod audit;
 pub mod broker;
@@ -22,7 +22,9 @@ pub mod id;
 pub mod identity;
 pub mod keyring;
 pub mod merkle;
+pub mod peer;
 pub mod policy;
 pub mod seal;
 pub mod secret;
+pub mod server;
 pub mod store;

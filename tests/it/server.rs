@@ -1,0 +1,6 @@
+mod accept;
+mod drain;
+mod support;
+mod tls;
+
+pub(crate) use support::TestServer;
