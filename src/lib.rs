@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 5 assembly | `cli`, `server`, `config`, `telemetry`, `dev` | puts the rest together; `dev::amazon` imports only floor 0 |
 //! | 4 doors | `api`, `gateway`, `web` | how callers come in; doors never import each other |
-//! | 3 services | `audit`, `keyring`, `identity`, `broker`, `custody`, `register` | each imports only those named before it |
+//! | 3 services | `audit`, `keyring`, `identity`, `broker`, `custody`, `register`, `vault` | each imports only those named before it |
 //! | 2 memory and hardware | `store`, `seal` | the database, and what the master key rests on |
 //! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
 //! | 0 words | `secret`, `clock`, `entropy`, `id`, `peer` | what everything is said in |
@@ -15,6 +15,9 @@
 pub mod audit;
 pub mod broker;
 pub mod clock;
+pub mod config;
+pub mod custody;
+pub mod dev;
 pub mod domain;
 pub mod entropy;
 pub mod envelope;
@@ -28,3 +31,5 @@ pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod telemetry;
+pub mod vault;

@@ -6,6 +6,7 @@ pub mod certificate;
 mod connection;
 mod in_flight;
 
+use crate::config;
 use axum::body::Body;
 use connection::Door;
 use http::{Request, Response};
@@ -99,6 +100,18 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             streams: 128,
             drain: Duration::from_secs(25),
+        }
+    }
+}
+
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
+        Self {
+            connections: limits.connections.as_usize(),
+            handshake: limits.handshake_timeout_s.duration(),
+            header_read: limits.header_read_timeout_s.duration(),
+            drain: limits.drain_timeout_s.duration(),
+            ..Self::default()
         }
     }
 }

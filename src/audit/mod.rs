@@ -11,5 +11,7 @@ mod sequencer;
 pub mod verify;
 
 pub use batch::Batch;
-pub use operation::{Admitted, Change, ChangeError, Committed, Effect, FenceRefusal, Fenced, SubmitError, Use, UseError};
+pub use operation::{
+    Admitted, Change, ChangeError, Committed, Effect, FenceRefusal, Fenced, SubmitError, Use, UseError,
+};
 pub use sequencer::{Announcement, Health, Sequencer, SequencerOptions, StartError};

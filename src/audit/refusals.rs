@@ -101,11 +101,7 @@ pub(super) fn of_lease<'a>(
 ) -> Refused<'a> {
     *details = serde_json::json!({ "lease": lease.id, "reason": refusal.as_str(), "attempted": attempted.as_str() });
     Refused {
-        sameness: Sameness {
-            actor: lease.worker.as_uuid(),
-            object: lease.id.as_uuid(),
-            reason: refusal.as_str(),
-        },
+        sameness: Sameness { actor: lease.worker.as_uuid(), object: lease.id.as_uuid(), reason: refusal.as_str() },
         tenant: lease.tenant,
         kind: Kind::LeaseRefused,
         actor: Subject::new("worker", lease.worker.as_uuid()),

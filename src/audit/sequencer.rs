@@ -4,8 +4,8 @@
 use super::{
     batch::{Batch, Written},
     operation::{
-        Admitted, Change, ChangeError, ChangeReply, Committed, FenceRefusal, FencedLease, Pending, PendingUse, SubmitError,
-        TypedChange, Use, UseError,
+        Admitted, Change, ChangeError, ChangeReply, Committed, FenceRefusal, FencedLease, Pending, PendingUse,
+        SubmitError, TypedChange, Use, UseError,
     },
     refusals::{self, Refusals, Refused, Sameness},
 };
@@ -73,7 +73,9 @@ pub enum StartError {
     #[error("the log's head does not fit its entries ({0}); restore the database from a backup, nothing was altered")]
     HeadMismatch(&'static str),
     /// The host's clock lies behind the log.
-    #[error("this host's clock ({clock}) lies behind the newest entry of the audit log ({log}): set the clock and start again")]
+    #[error(
+        "this host's clock ({clock}) lies behind the newest entry of the audit log ({log}): set the clock and start again"
+    )]
     ClockBehind {
         /// What the host says.
         clock: Timestamp,
@@ -349,8 +351,8 @@ impl Worker {
         let at = self.options.clock.now().max(head.at);
         let incarnation =
             vault::vault_show(link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.incarnation;
-        let mut frontier = Frontier::from_bytes(&head.right_edge)
-            .map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
+        let mut frontier =
+            Frontier::from_bytes(&head.right_edge).map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
 
         let mut batch = Batch::new(link.again(), at, head.size, incarnation);
         let (subjects, leases) = (subjects(operations), leases(operations));

@@ -200,7 +200,11 @@ impl Lease {
 }
 
 fn module_byte(module: Module) -> u8 {
-    Module::ALL.iter().position(|one| *one == module).and_then(|at| u8::try_from(at).ok()).expect("there are four modules")
+    Module::ALL
+        .iter()
+        .position(|one| *one == module)
+        .and_then(|at| u8::try_from(at).ok())
+        .expect("there are four modules")
 }
 
 fn delivery_byte(delivery: Delivery) -> u8 {

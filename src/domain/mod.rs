@@ -38,6 +38,15 @@ macro_rules! words {
             /// Every variant, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
+            /// Reads the word, or `None` for any other spelling.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
             /// Returns the word.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -54,10 +63,8 @@ macro_rules! words {
         impl std::str::FromStr for $name {
             type Err = $crate::domain::UnknownWord;
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                match word {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err($crate::domain::UnknownWord::new($noun, other, concat!($("`", $word, "` "),*))),
-                }
+                let unknown = || $crate::domain::UnknownWord::new($noun, word, concat!($("`", $word, "` "),*));
+                Self::parse(word).ok_or_else(unknown)
             }
         }
 

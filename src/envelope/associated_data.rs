@@ -27,16 +27,16 @@ pub struct Cell<'a> {
 /// label, then each field, as: length (4, big-endian) ‖ field
 /// ```
 #[derive(Debug)]
-pub(super) struct Encoder(Vec<u8>);
+pub(crate) struct Encoder(Vec<u8>);
 
 impl Encoder {
     /// Begins with `label`, which names the use and its layout version; no two uses share one.
-    pub(super) fn new(label: &'static str) -> Self {
+    pub(crate) fn new(label: &'static str) -> Self {
         Self(Vec::with_capacity(192)).field(label.as_bytes())
     }
 
     /// Appends one field.
-    pub(super) fn field(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn field(mut self, bytes: &[u8]) -> Self {
         let length = u32::try_from(bytes.len()).expect("a name or an id is shorter than 4 GiB");
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(bytes);
@@ -44,12 +44,12 @@ impl Encoder {
     }
 
     /// Appends a key's id.
-    pub(super) fn key(self, key: KeyId) -> Self {
+    pub(crate) fn key(self, key: KeyId) -> Self {
         self.field(key.as_uuid().as_bytes())
     }
 
     /// Returns the encoded bytes.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
 }

@@ -20,6 +20,7 @@ mod uses;
 mod wrapped;
 
 pub use associated_data::Cell;
+pub(crate) use associated_data::Encoder;
 pub use key_check::{KeyCheck, WrongKey};
 pub use keys::{
     Data, DataKey, Key, Lease, LeaseKey, Level, Master, MasterKey, OpenError, SealingError, Tenant, TenantKey,

@@ -141,7 +141,9 @@ impl Identity {
         match self.issue_by(&request, self.view(request.connection).await?).await {
             Err((IssueError::Refused(_), Freshness::Cached)) => {}
             Ok(issued) => return Ok(issued),
-            Err((IssueError::Refused(refused), Freshness::Fresh)) => return Err(self.record_refusal(&request, refused, None)),
+            Err((IssueError::Refused(refused), Freshness::Fresh)) => {
+                return Err(self.record_refusal(&request, refused, None));
+            }
             Err((error, _)) => return Err(error),
         }
         // The cache was out of date: decide once more on what is true now.

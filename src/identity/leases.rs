@@ -69,8 +69,7 @@ impl Identity {
         let incarnation = vault::vault_show(link).await?.map(|vault| vault.incarnation);
         let lease_fences = lease.fences();
         let epochs = fences::epochs_show(link, &lease_fences.map(|fence| fence.subject)).await?;
-        let stands =
-            lease_fences.iter().all(|fence| epochs.get(&fence.subject).copied().unwrap_or(0) == fence.epoch);
+        let stands = lease_fences.iter().all(|fence| epochs.get(&fence.subject).copied().unwrap_or(0) == fence.epoch);
         let ended = fences::ended_lease_show(link, lease.id).await?;
         if incarnation == Some(lease.incarnation) && stands && !ended {
             return Ok(Introspection::Active(Box::new(lease)));

@@ -54,10 +54,7 @@ pub(super) enum Freshness {
 
 impl Identity {
     /// Returns a connection's view, from memory where it is there.
-    pub(super) async fn view(
-        &self,
-        id: ConnectionId,
-    ) -> Result<Option<(Arc<ConnectionView>, Freshness)>, StoreError> {
+    pub(super) async fn view(&self, id: ConnectionId) -> Result<Option<(Arc<ConnectionView>, Freshness)>, StoreError> {
         if let Some(view) = self.connections.get(&id) {
             return Ok(Some((view, Freshness::Cached)));
         }

@@ -47,13 +47,20 @@ pub async fn vault_make(
 ) -> Result<VaultRow, InitError> {
     let row = VaultRow { vault: make_uuid(clock, entropy), incarnation: Incarnation(make_array(entropy)) };
     let secret = make_key(entropy);
-    let sealed = seal.wrap(&secret, row.vault).await.map_err(KeyringError::from)?;
     let level = Master { version: 1 };
     let master = MasterKey::from_secret(KeyId::make(clock, entropy), level, secret, UseBudget::resumed(0));
     master.uses().reserve(0..FIRST_BLOCK).expect("a new key has no block yet");
+    let sealed = seal.wrap(&master, row.vault, entropy).await.map_err(KeyringError::from)?;
     let key_check = master.make_check(entropy).map_err(KeyringError::from)?;
     let at = clock.now();
-    let key = keys::MasterKeyRow { id: master.id(), version: level.version, sealed, key_check, uses: FIRST_BLOCK, created_at: at };
+    let key = keys::MasterKeyRow {
+        id: master.id(),
+        version: level.version,
+        sealed,
+        key_check,
+        uses: FIRST_BLOCK,
+        created_at: at,
+    };
 
     let mut connection = db.reader().await?;
     let link = &mut connection.link();

@@ -5,10 +5,7 @@
 //! ```
 //! The prefix and the key id are bound as associated data.
 
-use super::{
-    Keyring, KeyringError, LeaseKeys,
-    budget::LEASE_BLOCK,
-};
+use super::{Keyring, KeyringError, LeaseKeys, budget::LEASE_BLOCK};
 use crate::{
     audit::{Batch, Change, ChangeError},
     clock::Timestamp,
@@ -76,7 +73,8 @@ impl Keyring {
             Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| TokenError::NotOurs)?);
         let (id, sealed) = bytes.split_at_mut_checked(KEY_ID).ok_or(TokenError::NotOurs)?;
         let id = KeyId::from_uuid(Uuid::from_slice(id).map_err(|_| TokenError::NotOurs)?);
-        let key = open.leases.read().all.iter().find(|key| key.id() == id).map(Arc::clone).ok_or(TokenError::NotOurs)?;
+        let key =
+            open.leases.read().all.iter().find(|key| key.id() == id).map(Arc::clone).ok_or(TokenError::NotOurs)?;
         let claims = key.open_token(&associated(id), sealed).map_err(|_| TokenError::NotOurs)?;
         Lease::from_bytes(claims).map_err(|_| TokenError::NotOurs)
     }

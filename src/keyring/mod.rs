@@ -16,7 +16,7 @@ use crate::{
         UseError, Wrapped, WrongKey,
     },
     id::{KeyId, TenantId},
-    seal::{Seal, SealError},
+    seal::{MasterIdentity, Seal, SealError},
     store::{Db, StoreError, keys, vault},
 };
 use budget::BLOCK;
@@ -145,12 +145,18 @@ impl Keyring {
         let (Some(vault), Some(row)) = (vault, row) else {
             return Err(StoreError::corrupt("master_keys", "id", "newest").into());
         };
-        let secret = seal.unwrap(&row.sealed, vault.vault).await?;
+        let identity = MasterIdentity { vault: vault.vault, key: row.id, version: row.version };
+        let secret = seal.unwrap(&row.sealed, identity).await?;
         let level = Master { version: row.version };
         let master = MasterKey::from_secret(row.id, level, secret, UseBudget::resumed(row.uses));
         master.verify_check(&row.key_check)?;
         let leases = self.load_lease_keys(&master).await?;
-        let open = Open { master, leases: RwLock::new(leases), tenants: Cache::new(CACHED_KEYS), data: Cache::new(CACHED_KEYS) };
+        let open = Open {
+            master,
+            leases: RwLock::new(leases),
+            tenants: Cache::new(CACHED_KEYS),
+            data: Cache::new(CACHED_KEYS),
+        };
         *self.open.write() = Some(Arc::new(open));
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! Scopes: what a grant permits and a lease carries. A scope is a data category and a verb, `orders.pii:read`; its
 //! meaning in methods and paths is the provider file's, not this module's.
 
-use crate::domain::words;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -218,32 +217,6 @@ macro_rules! as_text {
 }
 as_text!(Scope, ScopeSet);
 
-words! {
-    /// The product part that work is done for.
-    Module, "module" {
-        /// Daily operations.
-        Ops = "ops",
-        /// Advertising, prices, listings.
-        Marketing = "marketing",
-        /// Shipping and stock.
-        Logistics = "logistics",
-        /// Settlements and payments.
-        Finance = "finance",
-    }
-}
-
-words! {
-    /// How a worker gets to use a connection.
-    Delivery, "delivery" {
-        /// Calls go through the egress gateway; the worker never holds a token.
-        Gateway = "gateway",
-        /// The worker is handed an access token, which outlives a revocation until it expires.
-        Token = "token",
-        /// The worker is handed a static credential. Only static ERP credentials may be delivered so.
-        Secret = "secret",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,11 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn scopes_modules_and_deliveries_travel_as_strings() {
+    fn scopes_travel_as_strings() {
         assert_eq!(serde_json::to_string(&set("orders:read")).unwrap(), r#""orders:read""#);
         assert!(serde_json::from_str::<ScopeSet>(r#""orders:grab""#).is_err());
-        assert_eq!(serde_json::to_string(&Module::Logistics).unwrap(), r#""logistics""#);
-        assert_eq!(serde_json::from_str::<Delivery>(r#""gateway""#).unwrap(), Delivery::Gateway);
-        assert!("Gateway".parse::<Delivery>().is_err());
     }
 }

@@ -23,8 +23,7 @@ pub enum TemplateError {
 }
 
 /// A method and a path template: anchored, literal segments, and `{name}` for exactly one segment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Template {
     text: Box<str>,
     method: Method,
@@ -48,7 +47,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let malformed = || TemplateError::Malformed(text.chars().take(200).collect());
         let (method, path) = text.split_once(' ').ok_or_else(malformed)?;
-        let method = method.parse::<Method>().map_err(|_| malformed())?;
+        let method = Method::parse(method).ok_or_else(malformed)?;
         let segments = path.strip_prefix('/').ok_or_else(malformed)?;
         if path.len() > CanonicalTarget::MAX_PATH_BYTES || !segments.split('/').all(is_segment) {
             return Err(malformed());
@@ -73,6 +72,22 @@ impl Template {
     pub fn parameter<'a>(&self, target: &'a CanonicalTarget, name: &str) -> Option<&'a str> {
         let at = self.segments().position(|segment| parameter_name(segment) == Some(name))?;
         target.segments().nth(at)
+    }
+
+    /// Returns what stands in `target` for the template's only parameter, or `None` where it has none or several.
+    #[must_use]
+    pub fn sole_parameter<'a>(&self, target: &'a CanonicalTarget) -> Option<&'a str> {
+        let mut at = self.segments().enumerate().filter(|(_, segment)| parameter_name(segment).is_some());
+        match (at.next(), at.next()) {
+            (Some((index, _)), None) => target.segments().nth(index),
+            _ => None,
+        }
+    }
+
+    /// Counts the parameters.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.segments().filter(|segment| parameter_name(segment).is_some()).count()
     }
 
     /// Walks the template's segments.
@@ -168,12 +183,6 @@ impl std::fmt::Display for Template {
     }
 }
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
-        template.text.into()
-    }
-}
-
 fn parameter_name(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
@@ -240,6 +249,8 @@ mod tests {
         assert_eq!(template.parameter(&target, "x"), Some("1"));
         assert_eq!(template.parameter(&target, "y"), Some("%C3%A9"));
         assert_eq!(template.parameter(&target, "z"), None);
+        assert_eq!(template.sole_parameter(&target), None, "there are two");
+        assert_eq!(Template::parse("GET /a/1/b/{y}").unwrap().sole_parameter(&target), Some("%C3%A9"));
     }
 
     #[test]

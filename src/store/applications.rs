@@ -43,8 +43,17 @@ type Raw = (ApplicationId, String, String, String, bool, i64, KeyId, Vec<u8>, Ti
 /// Where the database fails.
 pub async fn application_set(link: &mut Link<'_>, row: &ApplicationRow) -> Result<(), StoreError> {
     execute!(
-        link, sql::APPLICATION_SET, row.id, row.provider.as_str(), row.client_id.as_str(), row.public_id.as_str(), row.draft,
-        row.version, row.secret.key_id(), row.secret.as_bytes(), row.changed_at
+        link,
+        sql::APPLICATION_SET,
+        row.id,
+        row.provider.as_str(),
+        row.client_id.as_str(),
+        row.public_id.as_str(),
+        row.draft,
+        row.version,
+        row.secret.key_id(),
+        row.secret.as_bytes(),
+        row.changed_at
     )
     .map(drop)
 }
@@ -67,7 +76,6 @@ pub async fn application_page(link: &mut Link<'_>, page: Page) -> Result<Vec<App
 
 fn parse(row: Raw) -> Result<ApplicationRow, StoreError> {
     let (id, provider, client_id, public_id, draft, version, key, secret, created_at, changed_at) = row;
-    let secret =
-        Sealed::from_stored(key, secret).map_err(|_| StoreError::corrupt("applications", "secret", id))?;
+    let secret = Sealed::from_stored(key, secret).map_err(|_| StoreError::corrupt("applications", "secret", id))?;
     Ok(ApplicationRow { id, provider, client_id, public_id, draft, version, secret, created_at, changed_at })
 }

@@ -55,12 +55,30 @@ pub struct StoreVisitRow {
 /// # Errors
 /// Where the database fails.
 pub async fn consent_insert(link: &mut Link<'_>, state: &SecretHash, row: &ConsentRow) -> Result<(), StoreError> {
-    let ConsentRow { connection, tenant, user_id, user_epoch, browser_hash, expected_account, redirect_uri, expires_at } =
-        row;
+    let ConsentRow {
+        connection,
+        tenant,
+        user_id,
+        user_epoch,
+        browser_hash,
+        expected_account,
+        redirect_uri,
+        expires_at,
+    } = row;
     let (browser, account) = (browser_hash.as_deref(), expected_account.as_deref());
     let state = &state.as_bytes()[..];
     execute!(
-        link, sql::CONSENT_INSERT, state, connection, tenant, user_id, user_epoch, browser, account, redirect_uri, expires_at
+        link,
+        sql::CONSENT_INSERT,
+        state,
+        connection,
+        tenant,
+        user_id,
+        user_epoch,
+        browser,
+        account,
+        redirect_uri,
+        expires_at
     )
     .map(drop)
 }
@@ -77,10 +95,24 @@ pub async fn consent_take(link: &mut Link<'_>, state: &SecretHash) -> Result<Opt
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn store_visit_insert(link: &mut Link<'_>, ticket: &SecretHash, row: &StoreVisitRow) -> Result<(), StoreError> {
+pub async fn store_visit_insert(
+    link: &mut Link<'_>,
+    ticket: &SecretHash,
+    row: &StoreVisitRow,
+) -> Result<(), StoreError> {
     let StoreVisitRow { provider, callback_uri, state, account, draft, expires_at } = row;
-    execute!(link, sql::STORE_VISIT_INSERT, &ticket.as_bytes()[..], provider, callback_uri, state, account, draft, expires_at)
-        .map(drop)
+    execute!(
+        link,
+        sql::STORE_VISIT_INSERT,
+        &ticket.as_bytes()[..],
+        provider,
+        callback_uri,
+        state,
+        account,
+        draft,
+        expires_at
+    )
+    .map(drop)
 }
 
 /// Takes such an authorization out of the store.

@@ -50,7 +50,8 @@ pub async fn credential_show(
     connection: ConnectionId,
     version: i64,
 ) -> Result<Option<Sealed<RefreshToken>>, StoreError> {
-    let Some((_, key, sealed)) = optional!(link, (i64, KeyId, Vec<u8>), sql::CREDENTIAL_SHOW, connection, version)? else {
+    let Some((_, key, sealed)) = optional!(link, (i64, KeyId, Vec<u8>), sql::CREDENTIAL_SHOW, connection, version)?
+    else {
         return Ok(None);
     };
     let corrupt = |_| StoreError::corrupt("credentials", "sealed", connection);

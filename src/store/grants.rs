@@ -64,7 +64,8 @@ pub struct NewGrant<'a> {
 pub async fn grant_insert(link: &mut Link<'_>, new: &NewGrant<'_>, at: Timestamp) -> Result<(), StoreError> {
     let scopes = new.scopes.to_string();
     let (module, delivery) = (new.module.as_str(), new.delivery.as_str());
-    execute!(link, sql::GRANT_INSERT, new.id, new.tenant, new.connection, module, scopes.as_str(), delivery, at).map(drop)
+    execute!(link, sql::GRANT_INSERT, new.id, new.tenant, new.connection, module, scopes.as_str(), delivery, at)
+        .map(drop)
 }
 
 /// Changes a grant's scopes and delivery, and puts it in force.
@@ -110,7 +111,11 @@ pub async fn grants_of_connection(link: &mut Link<'_>, id: ConnectionId) -> Resu
 ///
 /// # Errors
 /// Where a row is corrupt, or the database fails.
-pub async fn grant_page(link: &mut Link<'_>, tenant: Option<TenantId>, page: Page) -> Result<Vec<GrantRow>, StoreError> {
+pub async fn grant_page(
+    link: &mut Link<'_>,
+    tenant: Option<TenantId>,
+    page: Page,
+) -> Result<Vec<GrantRow>, StoreError> {
     match tenant {
         Some(tenant) => rows!(link, GrantRow, sql::GRANT_TENANT_PAGE, tenant, page.after, page.limit),
         None => rows!(link, GrantRow, sql::GRANT_PAGE, page.after, page.limit),

@@ -29,7 +29,8 @@ pub async fn idempotency_insert(
     created: Uuid,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    execute!(link, sql::IDEMPOTENCY_INSERT, &request.as_bytes()[..], user, &body.as_bytes()[..], created, expires_at).map(drop)
+    execute!(link, sql::IDEMPOTENCY_INSERT, &request.as_bytes()[..], user, &body.as_bytes()[..], created, expires_at)
+        .map(drop)
 }
 
 /// Finds an earlier create with the same key.

@@ -63,8 +63,16 @@ type RawKey = (KeyId, KeyId, Vec<u8>, i64, Timestamp);
 pub async fn master_key_insert(link: &mut Link<'_>, row: &MasterKeyRow) -> Result<(), StoreError> {
     let parameters = row.sealed.parameters.to_string();
     execute!(
-        link, sql::MASTER_KEY_INSERT, row.id, row.version, row.sealed.kind.as_str(), parameters.as_str(),
-        row.sealed.blob.as_slice(), row.key_check.as_bytes(), signed(row.uses), row.created_at
+        link,
+        sql::MASTER_KEY_INSERT,
+        row.id,
+        row.version,
+        row.sealed.kind.as_str(),
+        parameters.as_str(),
+        row.sealed.blob.as_slice(),
+        row.key_check.as_bytes(),
+        signed(row.uses),
+        row.created_at
     )
     .map(drop)
 }
@@ -75,7 +83,8 @@ pub async fn master_key_insert(link: &mut Link<'_>, row: &MasterKeyRow) -> Resul
 /// Where the row is corrupt, or the database fails.
 pub async fn master_key_newest(link: &mut Link<'_>) -> Result<Option<MasterKeyRow>, StoreError> {
     type Row = (KeyId, i64, String, String, Vec<u8>, Vec<u8>, i64, Timestamp);
-    let Some((id, version, kind, parameters, blob, check, uses, created_at)) = optional!(link, Row, sql::MASTER_KEY_NEWEST)?
+    let Some((id, version, kind, parameters, blob, check, uses, created_at)) =
+        optional!(link, Row, sql::MASTER_KEY_NEWEST)?
     else {
         return Ok(None);
     };
@@ -99,7 +108,8 @@ pub async fn tenant_key_insert(
     uses: u64,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    execute!(link, sql::TENANT_KEY_INSERT, key.id(), tenant, key.wrapped_by(), key.as_bytes(), signed(uses), at).map(drop)
+    execute!(link, sql::TENANT_KEY_INSERT, key.id(), tenant, key.wrapped_by(), key.as_bytes(), signed(uses), at)
+        .map(drop)
 }
 
 /// Reads a tenant's key; `None` where it was destroyed.

@@ -7,12 +7,7 @@ use super::{
     fences::chunks,
     sql,
 };
-use crate::{
-    clock::Timestamp,
-    domain::entry::EntryHead,
-    id::TenantId,
-    merkle::Hash,
-};
+use crate::{clock::Timestamp, domain::entry::EntryHead, id::TenantId, merkle::Hash};
 use sqlx::QueryBuilder;
 
 /// The head of the log.
@@ -53,8 +48,7 @@ pub struct EntryRow {
 }
 
 type RawHead = (i64, i64, Timestamp, Vec<u8>, Vec<u8>);
-type RawEntry =
-    (i64, Timestamp, TenantId, i64, Vec<u8>, String, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<String>);
+type RawEntry = (i64, Timestamp, TenantId, i64, Vec<u8>, String, Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<String>);
 
 /// Writes the head of an empty log.
 ///
@@ -108,7 +102,8 @@ pub async fn chain_head_show(link: &mut Link<'_>, tenant: TenantId) -> Result<Op
     let Some((tenant_seq, leaf_hash)) = optional!(link, (i64, Vec<u8>), sql::TENANT_HEAD_SHOW, tenant)? else {
         return Ok(None);
     };
-    let leaf_hash = leaf_hash.as_slice().try_into().map_err(|_| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))?;
+    let leaf_hash =
+        leaf_hash.as_slice().try_into().map_err(|_| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))?;
     Ok(Some(ChainHead { tenant_seq, leaf_hash }))
 }
 

@@ -37,7 +37,9 @@ pub enum StoreError {
     #[error("the database cannot be opened: {0}; check database.url, and run `leasehold init` for a new vault")]
     Open(#[source] sqlx::Error),
     /// The schema cannot be brought to this version.
-    #[error("the database's schema does not fit this version of leasehold: {0}; run the version that wrote it, or a newer one")]
+    #[error(
+        "the database's schema does not fit this version of leasehold: {0}; run the version that wrote it, or a newer one"
+    )]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// A row holds what no version of us writes.
     #[error("table {table}, row {row}: column {column} is corrupt; restore it from a backup, nothing was altered")]

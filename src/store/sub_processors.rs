@@ -41,7 +41,10 @@ pub async fn sub_processor_insert(link: &mut Link<'_>, row: &SubProcessorRow) ->
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn sub_processor_show(link: &mut Link<'_>, id: SubProcessorId) -> Result<Option<SubProcessorRow>, StoreError> {
+pub async fn sub_processor_show(
+    link: &mut Link<'_>,
+    id: SubProcessorId,
+) -> Result<Option<SubProcessorRow>, StoreError> {
     optional!(link, SubProcessorRow, sql::SUB_PROCESSOR_SHOW, id)
 }
 

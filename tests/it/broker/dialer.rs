@@ -8,7 +8,7 @@ use leasehold::{
 };
 
 async fn echo() -> TestServer {
-    let handler = |request: http::Request<axum::body::Body>| async move {
+    let handler = |request: Request<axum::body::Body>| async move {
         let version = format!("{:?}", request.version());
         let body: Bytes = request.into_body().collect().await.unwrap().to_bytes();
         ([("x-version", version)], body)

@@ -81,7 +81,7 @@ async fn one_connection_too_many_is_closed_at_once_and_a_place_that_is_left_is_g
 async fn a_head_that_is_too_long_is_refused() {
     let server = TestServer::plain(hello(), Limits::default()).await;
     let mut stream = server.connect().await;
-    let head = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(40_000));
+    let head = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(200_000));
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = in_time(stream.read_to_end(&mut answer)).await;

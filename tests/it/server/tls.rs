@@ -10,7 +10,6 @@ fn version() -> Router {
 }
 
 /// An HTTP client that trusts the server's authority only, and finds `localhost` on IPv4.
-#[expect(clippy::disallowed_methods, reason = "a client from outside is what the server is tried with")]
 pub(super) fn client(server: &TestServer) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(&server.ca_pem).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.address.port()));

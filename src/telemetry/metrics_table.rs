@@ -1,0 +1,32 @@
+//! What each metric means. A metric that is not here has no help text; labels are never tenants, workers or anything
+//! else whose number a stranger can raise.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+use Kind::{Counter, Gauge, Histogram};
+
+pub(super) const METRICS: &[(Kind, &str, &str)] = &[
+    (Gauge, "leasehold_build_info", "1, with the version that runs."),
+    (Counter, "leasehold_connections_total", "Connections accepted."),
+    (Gauge, "leasehold_connections_open", "Connections open now."),
+    (Counter, "leasehold_connections_shed_total", "Connections closed at once because the listener was full."),
+    (Counter, "leasehold_tls_handshake_failures_total", "TLS handshakes that failed or were too slow, by reason."),
+    (Histogram, "leasehold_http_request_duration_seconds", "API requests, by route, method and status class."),
+    (Histogram, "leasehold_gateway_request_duration_seconds", "Gateway requests to the response's head, by outcome."),
+    (Gauge, "leasehold_gateway_requests_in_flight", "Gateway requests under way now."),
+    (Counter, "leasehold_gateway_cuts_total", "Gateway requests cut by a revocation."),
+    (Histogram, "leasehold_commit_duration_seconds", "Batches of the sequencer, from BEGIN to COMMIT."),
+    (Histogram, "leasehold_commit_batch_size", "Operations in one batch."),
+    (Counter, "leasehold_operations_total", "Operations of the sequencer, by kind and outcome."),
+    (Counter, "leasehold_refusals_total", "Callers refused before they were known, by reason."),
+    (Histogram, "leasehold_refresh_duration_seconds", "Calls to token endpoints, by outcome."),
+    (Counter, "leasehold_dial_failures_total", "Outbound requests that got no response, by reason."),
+    (Gauge, "leasehold_sealed", "1 while the vault is sealed."),
+    (Gauge, "leasehold_quarantined", "1 while the vault is quarantined."),
+    (Counter, "leasehold_panics_total", "Panics; each is a defect."),
+];

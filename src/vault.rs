@@ -1,0 +1,89 @@
+//! The vault: the services, put together, as the doors hold it.
+
+use crate::{
+    audit::{Sequencer, SequencerOptions, StartError},
+    broker::{Addresses, Broker, BrokerOptions, dialer::Dialer, provider::Catalogue},
+    clock::Clock,
+    custody::InFlight,
+    entropy::Entropy,
+    id::NodeId,
+    identity::Identity,
+    keyring::Keyring,
+    store::Db,
+};
+use std::sync::Arc;
+
+/// What a vault is made of.
+pub struct VaultOptions {
+    /// The database, migrated and initialized.
+    pub db: Db,
+    /// The one way out.
+    pub dialer: Dialer,
+    /// The providers.
+    pub catalogue: Arc<Catalogue>,
+    /// Where they are.
+    pub addresses: Addresses,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The services. Cloning shares them.
+#[derive(Clone)]
+pub struct Vault {
+    /// The database, for reading.
+    pub db: Db,
+    /// The order of events.
+    pub sequencer: Sequencer,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// Who is calling.
+    pub identity: Arc<Identity>,
+    /// Credentials to access tokens.
+    pub broker: Arc<Broker>,
+    /// Requests in flight through the gateway.
+    pub in_flight: InFlight,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// This process.
+    pub node: NodeId,
+}
+
+impl Vault {
+    /// Starts the sequencer and puts the services together, sealed. The task ends once every handle is dropped and what was
+    /// submitted is committed.
+    ///
+    /// # Errors
+    /// Where there is no vault in the database, the log's head does not fit, or the clock lies behind the log.
+    pub async fn start(options: VaultOptions) -> Result<(Self, tokio::task::JoinHandle<()>), StartError> {
+        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy } = options;
+        let sequencing = SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy) };
+        let (sequencer, task) = Sequencer::start(sequencing).await?;
+        let node = NodeId::make(&*clock, &*entropy);
+        let keyring =
+            Arc::new(Keyring::sealed(db.clone(), sequencer.clone(), Arc::clone(&clock), Arc::clone(&entropy)));
+        let identity = Arc::new(Identity::new(
+            db.clone(),
+            sequencer.clone(),
+            Arc::clone(&keyring),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+        ));
+        let broker = Broker::new(BrokerOptions {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            keyring: Arc::clone(&keyring),
+            dialer,
+            catalogue,
+            addresses,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            node,
+        });
+        let in_flight = InFlight::default();
+        Ok((Self { db, sequencer, keyring, identity, broker, in_flight, clock, entropy, node }, task))
+    }
+}
