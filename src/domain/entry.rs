@@ -79,7 +79,7 @@ mod tests {
             tenant: TenantId::VAULT,
             tenant_seq: 3,
             tenant_prev: NO_ENTRY,
-            kind: "lease.issued",
+            kind: "lease.issued".into(),
             payload_hash: payload_hash(&[1; 32], "{}"),
         };
         let mut bytes = String::new();

@@ -2,7 +2,6 @@
 
 use crate::domain::words;
 use crate::id::{TenantId, UserId};
-use serde::{Deserialize, Serialize};
 
 words! {
     /// What a person may be. Owners and viewers belong to one tenant; the others are staff and belong to none.

@@ -30,7 +30,6 @@ pub use type_table::TypeTable;
 use crate::domain::words;
 use crate::policy::{Method, Module, Scope, ScopeSet, TemplateSet, path::CanonicalTarget};
 use route::RefusedPath;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
 

@@ -6,7 +6,6 @@ use crate::policy::{
     path::CanonicalTarget,
     template::{Template, TemplateSet},
 };
-use serde::{Deserialize, Serialize};
 
 /// What a canonical target is to a provider.
 #[derive(Debug)]
