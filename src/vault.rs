@@ -4,7 +4,7 @@ use crate::{
     audit::{Sequencer, SequencerOptions, StartError},
     broker::{Addresses, Broker, BrokerOptions, dialer::Dialer, provider::Catalogue},
     clock::Clock,
-    custody::InFlight,
+    custody::{Custody, InFlight},
     entropy::Entropy,
     id::NodeId,
     identity::Identity,
@@ -42,6 +42,8 @@ pub struct Vault {
     pub identity: Arc<Identity>,
     /// Credentials to access tokens.
     pub broker: Arc<Broker>,
+    /// Ending access.
+    pub custody: Arc<Custody>,
     /// Requests in flight through the gateway.
     pub in_flight: InFlight,
     /// The time.
@@ -84,6 +86,17 @@ impl Vault {
             node,
         });
         let in_flight = InFlight::default();
-        Ok((Self { db, sequencer, keyring, identity, broker, in_flight, clock, entropy, node }, task))
+        let custody = Arc::new(Custody {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            keyring: Arc::clone(&keyring),
+            broker: Arc::clone(&broker),
+            in_flight: in_flight.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            node,
+        });
+        tokio::spawn(Arc::clone(&custody).follow_raises());
+        Ok((Self { db, sequencer, keyring, identity, broker, custody, in_flight, clock, entropy, node }, task))
     }
 }

@@ -31,7 +31,7 @@ pub struct Batch<'c> {
     announced: Vec<(TenantId, Kind, String)>,
     chains: HashMap<TenantId, Option<ChainHead>>,
     epochs: HashMap<Uuid, i64>,
-    raised: Vec<Uuid>,
+    raised: Vec<Fence>,
     ended: HashSet<LeaseId>,
     counts: HashMap<LeaseCountKey, i64>,
     residuals: HashSet<ResidualKey>,
@@ -53,7 +53,7 @@ pub(super) struct Mark {
 pub(super) struct Written {
     pub(super) entries: Vec<EntryRow>,
     pub(super) announced: Vec<(TenantId, Kind, String)>,
-    pub(super) raised: Vec<Uuid>,
+    pub(super) raised: Vec<Fence>,
 }
 
 impl<'c> Batch<'c> {
@@ -101,9 +101,18 @@ impl<'c> Batch<'c> {
     /// # Errors
     /// Where the database fails.
     pub async fn raise(&mut self, subject: Uuid) -> Result<i64, StoreError> {
+        let epoch = self.raise_unannounced(subject).await?;
+        self.raised.push(Fence { subject, epoch });
+        Ok(epoch)
+    }
+
+    /// Raises a subject's epoch without announcing it: the caller stops what is in flight himself, and counts it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn raise_unannounced(&mut self, subject: Uuid) -> Result<i64, StoreError> {
         let epoch = fences::epoch_raise(&mut self.link, subject).await?;
         self.epochs.insert(subject, epoch);
-        self.raised.push(subject);
         Ok(epoch)
     }
 

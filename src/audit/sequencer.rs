@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    domain::event::{Event, Kind, Subject},
+    domain::{
+        event::{Event, Kind, Subject},
+        fence::Fence,
+    },
     entropy::Entropy,
     id::{LeaseId, TenantId},
     merkle::Frontier,
@@ -54,8 +57,8 @@ pub enum Health {
 pub struct Announcement {
     /// When it was committed.
     pub at: Timestamp,
-    /// Subjects whose epochs were raised.
-    pub raised: Arc<[Uuid]>,
+    /// Subjects whose epochs were raised, at their new epochs.
+    pub raised: Arc<[Fence]>,
     /// The entries that changes appended: tenant, kind, payload. Uses are not announced.
     pub entries: Arc<[(TenantId, Kind, String)]>,
 }

@@ -65,9 +65,13 @@ impl InFlight {
     /// Stops what `cut` covers, and returns how many requests that were once all of them have stopped. Costs one pass over
     /// the requests in flight.
     pub async fn cut(&self, cut: Cut) -> usize {
+        self.stop(|passage| cut.covers(passage)).await
+    }
+
+    async fn stop(&self, covered: impl Fn(&Registered) -> bool) -> usize {
         let stopped: Vec<watch::Receiver<()>> = {
             let passages = self.0.passages.lock();
-            let covered = passages.values().filter(|passage| cut.covers(passage));
+            let covered = passages.values().filter(|passage| covered(passage));
             covered
                 .map(|passage| {
                     passage.cancel.cancel();
@@ -81,6 +85,11 @@ impl InFlight {
             while gone.changed().await.is_ok() {}
         }
         count
+    }
+
+    /// Stops everything.
+    pub async fn cut_all(&self) {
+        self.stop(|_| true).await;
     }
 
     /// Returns how many requests are in flight.

@@ -1,6 +1,306 @@
 //! Ending access: cuts of a connection, a tenant, a worker or everything, the requests in flight that they stop, what
 //! they destroy, and the receipts that say so.
+//!
+//! A cut is one epoch raised in one commit. It is answered once the requests it covers have stopped, so that the receipt
+//! is true when it is read.
 
-pub mod in_flight;
+mod cut;
+mod in_flight;
+mod jobs;
+mod receipt;
 
+pub use cut::CutRefusal;
 pub use in_flight::{Cut, InFlight, Passage};
+pub use receipt::{
+    Confirmation, CutKind, Destruction, ProviderNotice, RESIDUALS_LISTED, Receipt, Residual, ResidualToken,
+};
+
+use crate::{
+    audit::{Batch, Change, ChangeError, Sequencer, SubmitError},
+    broker::Broker,
+    clock::Clock,
+    domain::{
+        connection::ConnectionStep,
+        event::{Event, Kind, Outcome, Payload, Subject},
+        fence::Fence,
+    },
+    entropy::Entropy,
+    id::{ConnectionId, NodeId, ReceiptId, TenantId, UserId, make_uuid},
+    keyring::Keyring,
+    policy::{
+        Actor, Permit,
+        decide::{
+            ConnectionResume, ConnectionRevoke, ConnectionSuspend, ReceiptShow, RevokeAll, TenantRevoke, WorkerDisable,
+        },
+    },
+    store::{
+        Db, StoreError,
+        connections::{self, ConnectionRow},
+        cuts::{self, ReceiptRow},
+        leases::{self, Reach},
+    },
+};
+use cut::{ConfirmCut, CutMade, MakeCut, Target, receipt_text};
+use std::sync::Arc;
+
+/// The longest reason that is kept, in bytes.
+const REASON_MAX: usize = 500;
+
+/// Why access was not ended, or let go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CustodyError {
+    /// The state of things does not allow it.
+    #[error(transparent)]
+    Refused(#[from] CutRefusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] SubmitError),
+}
+
+impl From<ChangeError<CutRefusal>> for CustodyError {
+    fn from(error: ChangeError<CutRefusal>) -> Self {
+        match error {
+            ChangeError::Refused(refusal) => Self::Refused(refusal),
+            ChangeError::Store(error) => Self::Store(error),
+            ChangeError::Unrecorded(error) => Self::Unrecorded(error),
+        }
+    }
+}
+
+impl From<ChangeError<std::convert::Infallible>> for CustodyError {
+    fn from(error: ChangeError<std::convert::Infallible>) -> Self {
+        match error {
+            ChangeError::Refused(never) => match never {},
+            ChangeError::Store(error) => Self::Store(error),
+            ChangeError::Unrecorded(error) => Self::Unrecorded(error),
+        }
+    }
+}
+
+/// Ends access.
+pub struct Custody {
+    /// The database.
+    pub db: Db,
+    /// The order of events.
+    pub sequencer: Sequencer,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// Access tokens in memory.
+    pub broker: Arc<Broker>,
+    /// Requests in flight.
+    pub in_flight: InFlight,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// This process.
+    pub node: NodeId,
+}
+
+impl Custody {
+    /// Revokes a connection: ends its leases, stops its requests, destroys its credential. Works while the vault is
+    /// sealed. Repeating it is safe and gives a new receipt.
+    ///
+    /// # Errors
+    /// `Refused` where there is no such connection; else nothing was committed, or, after the commit, only its
+    /// confirmation is missing: a repeat brings it.
+    pub async fn connection_revoke(
+        self: &Arc<Self>,
+        permit: Permit<ConnectionRevoke>,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        let id = permit.object().id;
+        let receipt = self.cut(Target::Connection(id), permit.actor(), reason).await;
+        self.broker.forget(id);
+        receipt
+    }
+
+    /// Suspends a connection, reversibly: ends its leases and stops its requests, keeps its credential.
+    ///
+    /// # Errors
+    /// As [`Self::connection_revoke`].
+    pub async fn connection_suspend(
+        self: &Arc<Self>,
+        permit: Permit<ConnectionSuspend>,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        self.cut(Target::Suspension(permit.object().id), permit.actor(), reason).await
+    }
+
+    /// Lets a suspended connection go on. Leases from before stay ended.
+    ///
+    /// # Errors
+    /// `Refused` where it is not suspended.
+    pub async fn connection_resume(&self, permit: Permit<ConnectionResume>) -> Result<ConnectionRow, CustodyError> {
+        let actor = permit.actor();
+        let fence = Fence { subject: actor.user().as_uuid(), epoch: actor.epoch() };
+        let resume = Resume { id: permit.object().id, actor: actor.user(), fence, entropy: Arc::clone(&self.entropy) };
+        Ok(self.sequencer.commit(resume).await?.output)
+    }
+
+    /// Revokes all of a tenant's connections: one epoch now, the destruction by a job that follows and survives a crash.
+    ///
+    /// # Errors
+    /// As [`Self::connection_revoke`].
+    pub async fn tenant_revoke(
+        self: &Arc<Self>,
+        permit: Permit<TenantRevoke>,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        let receipt = self.cut(Target::Tenant(permit.object().0), permit.actor(), reason).await?;
+        let custody = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = custody.jobs_run().await {
+                tracing::error!(%error, "a tenant's credentials are not destroyed yet; the next start goes on");
+            }
+        });
+        Ok(receipt)
+    }
+
+    /// Disables a worker: ends its leases on every connection and stops its requests. Destroys nothing.
+    ///
+    /// # Errors
+    /// As [`Self::connection_revoke`].
+    pub async fn worker_disable(
+        self: &Arc<Self>,
+        permit: Permit<WorkerDisable>,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        self.cut(Target::Worker(permit.object().0), permit.actor(), reason).await
+    }
+
+    /// Ends every lease and stops every request. Destroys nothing.
+    ///
+    /// # Errors
+    /// As [`Self::connection_revoke`].
+    pub async fn revoke_all(
+        self: &Arc<Self>,
+        permit: Permit<RevokeAll>,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        self.cut(Target::Vault, permit.actor(), reason).await
+    }
+
+    /// Reads a receipt's row, whose tenant decides who may see it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn receipt_row(&self, id: ReceiptId) -> Result<Option<ReceiptRow>, StoreError> {
+        cuts::receipt_show(&mut self.db.reader().await?.link(), id).await
+    }
+
+    /// Lists the tokens that a receipt calls residual and that still live, from `offset` on.
+    ///
+    /// # Errors
+    /// Where the receipt is corrupt, or the database fails.
+    pub async fn residual_page(
+        &self,
+        permit: &Permit<ReceiptShow>,
+        row: &ReceiptRow,
+        offset: i64,
+    ) -> Result<Vec<ResidualToken>, StoreError> {
+        let corrupt = || StoreError::corrupt("receipts", "body", permit.object().id);
+        let receipt: Receipt = serde_json::from_str(&row.body).map_err(|_| corrupt())?;
+        let reach = match receipt.kind {
+            CutKind::Connection | CutKind::Suspension => Reach::Connection(ConnectionId::from_uuid(receipt.subject)),
+            CutKind::Tenant => Reach::Tenant(TenantId::from_uuid(receipt.subject)),
+            CutKind::Worker => Reach::Worker(crate::id::WorkerId::from_uuid(receipt.subject)),
+            CutKind::Vault => Reach::Vault,
+        };
+        let mut reader = self.db.reader().await?;
+        let rows = leases::residual_page(&mut reader.link(), reach, self.clock.now(), RESIDUALS_LISTED, offset).await?;
+        // A token handed out after the cut, under a new consent, is not residual of this one.
+        let before = rows.into_iter().filter(|token| token.first_at <= receipt.at);
+        Ok(before.map(Into::into).collect())
+    }
+
+    /// Commits a cut and waits until what it covers has stopped. It goes on when the caller stops waiting.
+    async fn cut(
+        self: &Arc<Self>,
+        target: Target,
+        actor: &Actor,
+        reason: Option<String>,
+    ) -> Result<Receipt, CustodyError> {
+        let make = MakeCut {
+            target,
+            actor: actor.user(),
+            fence: Fence { subject: actor.user().as_uuid(), epoch: actor.epoch() },
+            receipt: ReceiptId::make(&*self.clock, &*self.entropy),
+            job: make_uuid(&*self.clock, &*self.entropy),
+            reason: reason.map(|text| text.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect()),
+            entropy: Arc::clone(&self.entropy),
+        };
+        let custody = Arc::clone(self);
+        let ending = tokio::spawn(async move {
+            let made = custody.sequencer.commit(make).await?.output;
+            custody.confirm(made).await
+        });
+        ending.await.unwrap_or(Err(CustodyError::Unrecorded(SubmitError::Closed)))
+    }
+
+    /// Stops what the cut covers, and says so in the receipt and the log.
+    async fn confirm(&self, made: CutMade) -> Result<Receipt, CustodyError> {
+        let CutMade { mut receipt, raised } = made;
+        self.keyring.forget_data_keys();
+        receipt.requests_cut = self.in_flight.cut(Cut::Below(raised)).await;
+        receipt.confirmation = Some(Confirmation { at: self.clock.now().max(receipt.at), nodes: vec![self.node] });
+        let details = serde_json::json!({ "receipt": receipt.id, "revoked_seq": receipt.seq, "requests_cut": receipt.requests_cut, "nodes": [self.node] });
+        let object = Subject::new(receipt.kind.as_str(), receipt.subject);
+        let payload = Payload { actor: Subject::VAULT, object, outcome: Outcome::Allowed, details };
+        let event = Event::make(&*self.entropy, receipt.tenant, Kind::CutConfirmed, &payload);
+        let body = receipt_text(&receipt)?;
+        self.sequencer.commit(ConfirmCut { receipt: receipt.clone(), body, event }).await?;
+        metrics::counter!("leasehold_cuts_total", "kind" => receipt.kind.as_str()).increment(1);
+        Ok(receipt)
+    }
+
+    /// Stops requests in flight for every epoch that is raised by anything but a cut: a changed grant, an objection, a
+    /// disabled person. Runs until the sequencer ends.
+    pub async fn follow_raises(self: Arc<Self>) {
+        let mut announcements = self.sequencer.announcements();
+        loop {
+            match announcements.recv().await {
+                Ok(announcement) => {
+                    for raised in announcement.raised.iter() {
+                        self.in_flight.cut(Cut::Below(*raised)).await;
+                    }
+                }
+                // What was missed is not known: every request is stopped, and its worker tries again.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => self.in_flight.cut_all().await,
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+struct Resume {
+    id: ConnectionId,
+    actor: UserId,
+    fence: Fence,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Change for Resume {
+    type Output = ConnectionRow;
+    type Refusal = CutRefusal;
+
+    fn fences(&self) -> Vec<Fence> {
+        vec![self.fence]
+    }
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<ConnectionRow, ChangeError<CutRefusal>> {
+        let missing = || ChangeError::Refused(CutRefusal::Missing);
+        let row = connections::connection_show(&mut batch.link(), self.id).await?.ok_or_else(missing)?;
+        let step = row.state.after(ConnectionStep::Resume);
+        let state = step.map_err(|refused| ChangeError::Refused(refused.into()))?;
+        connections::connection_state_set(&mut batch.link(), self.id, state).await?;
+        let actor = Subject::new("user", self.actor.as_uuid());
+        let object = Subject::new("connection", self.id.as_uuid());
+        let payload = Payload { actor, object, outcome: Outcome::Allowed, details: serde_json::json!({}) };
+        batch.record(Event::make(&*self.entropy, row.tenant, Kind::ConnectionResumed, &payload)).await?;
+        Ok(ConnectionRow { state, ..row })
+    }
+}

@@ -3,11 +3,12 @@
 use super::words;
 
 words! {
-    /// The state of a noun that is either in force or ended. An ended one never comes back under the same id.
+    /// The state of a noun that is either in force or ended. Only a tenant and a grant come back: a tenant once its
+    /// revoked credentials are destroyed, a grant when its owner sets it again.
     Standing, "standing" {
         /// In force.
         Active = "active",
-        /// Ended: a revoked tenant, a disabled user or worker, a withdrawn grant.
+        /// Ended: a tenant whose revocation is being carried out, a disabled user or worker, a withdrawn grant.
         Ended = "ended",
     }
 }

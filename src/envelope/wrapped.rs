@@ -166,3 +166,28 @@ pub enum UnwrapError {
         cause: DoesNotOpen,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{entropy::SystemEntropy, envelope::MasterKey};
+    use uuid::Uuid;
+
+    // A changed layout would make every stored key unreadable: it needs a new label, and a migration.
+    #[test]
+    fn what_a_wrapped_key_is_bound_to_is_pinned() {
+        let id = |number| KeyId::from_uuid(Uuid::from_u128(number));
+        let master = MasterKey::make(id(1), Master { version: 3 }, &SystemEntropy);
+        let tenant = Tenant { tenant: TenantId::from_uuid(Uuid::from_u128(4)) };
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&binding(&master, id(2), &tenant)),
+            "000000116c65617365686f6c642077726170207631\
+             000000066d6173746572\
+             0000001000000000000000000000000000000001\
+             000000080000000000000003\
+             0000000674656e616e74\
+             0000001000000000000000000000000000000002\
+             0000001000000000000000000000000000000004"
+        );
+    }
+}

@@ -117,3 +117,21 @@ pub enum ProofError {
 fn agree(reached: &Hash, expected: &Hash) -> Result<(), ProofError> {
     if reached == expected { Ok(()) } else { Err(ProofError::Root { reached: *reached, expected: *expected }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_beyond_the_tree_and_a_prefix_beyond_it_are_refused_before_any_hash() {
+        let hash = Hash::of_empty_tree();
+        for (index, size) in [(0, 0), (1, 1), (u64::MAX, u64::MAX)] {
+            let refused = ProofError::NoSuchLeaf { index, size };
+            assert_eq!(verify_inclusion(&hash, index, size, &[hash], &hash), Err(refused));
+        }
+        for (size1, size2) in [(0, 0), (0, 1), (1, 0), (3, 2), (u64::MAX, 0)] {
+            let refused = ProofError::NoSuchPrefix { size1, size2 };
+            assert_eq!(verify_consistency(size1, &hash, size2, &hash, &[hash]), Err(refused));
+        }
+    }
+}

@@ -62,7 +62,6 @@ statements! {
     TENANT_KEY_INSERT = "INSERT INTO tenant_keys (id, tenant, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
     TENANT_KEY_SHOW = "SELECT id, parent, wrapped, uses, created_at FROM tenant_keys WHERE tenant = $1";
     TENANT_KEY_RESERVE = "UPDATE tenant_keys SET uses = $3 WHERE id = $1 AND uses = $2";
-    DATA_KEYS_OF_OWNER_COUNT = "SELECT COUNT(*) FROM data_keys WHERE owner = $1";
     TENANT_KEY_COUNT = "SELECT COUNT(*) FROM tenant_keys";
     DATA_KEY_INSERT = "INSERT INTO data_keys (id, tenant, owner, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DATA_KEY_SHOW = "SELECT id, tenant, parent, wrapped, uses, created_at FROM data_keys WHERE id = $1";
@@ -78,7 +77,7 @@ statements! {
     TENANT_INSERT = "INSERT INTO tenants (id, name, state, created_at) VALUES ($1, $2, 'active', $3)";
     TENANT_SHOW = "SELECT id, name, state, created_at FROM tenants WHERE id = $1";
     TENANT_PAGE = "SELECT id, name, state, created_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2";
-    TENANT_END = "UPDATE tenants SET state = 'ended' WHERE id = $1";
+    TENANT_STATE_SET = "UPDATE tenants SET state = $2 WHERE id = $1";
 
     // ── users ──
     USER_INSERT = "INSERT INTO users (id, tenant, email, role, state, password_hash, created_at) VALUES ($1, $2, $3, $4, 'active', $5, $6)";
@@ -131,7 +130,6 @@ statements! {
     ACCESS_TOKEN_DESTROY = "DELETE FROM access_tokens WHERE connection = $1";
 
     // ── refreshes ──
-    REFRESH_SHOW = "SELECT fence, holder, state, deadline FROM refreshes WHERE connection = $1";
     REFRESH_TAKE = "INSERT INTO refreshes (connection, fence, holder, state, deadline) VALUES ($1, 1, $2, 'prepared', $3) ON CONFLICT (connection) DO UPDATE SET fence = refreshes.fence + 1, holder = excluded.holder, state = 'prepared', deadline = excluded.deadline WHERE refreshes.state = 'idle' OR refreshes.deadline < $4 RETURNING fence";
     REFRESH_SENT = "UPDATE refreshes SET state = 'sent' WHERE connection = $1 AND fence = $2 AND state = 'prepared' AND deadline > $3";
     REFRESH_DONE = "UPDATE refreshes SET state = 'idle' WHERE connection = $1 AND fence = $2";

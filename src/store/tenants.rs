@@ -45,10 +45,10 @@ pub async fn tenant_page(link: &mut Link<'_>, page: Page) -> Result<Vec<TenantRo
     rows!(link, TenantRow, sql::TENANT_PAGE, page.after, page.limit)
 }
 
-/// Marks a tenant ended; its rows stay.
+/// Sets a tenant's state.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn tenant_end(link: &mut Link<'_>, id: TenantId) -> Result<(), StoreError> {
-    execute!(link, sql::TENANT_END, id).map(drop)
+pub async fn tenant_state_set(link: &mut Link<'_>, id: TenantId, state: Standing) -> Result<(), StoreError> {
+    execute!(link, sql::TENANT_STATE_SET, id, state.as_str()).map(drop)
 }
