@@ -2,6 +2,8 @@
 
 mod broker;
 mod envelope;
+mod layout;
 mod merkle;
 mod seal;
 mod server;
+mod store;

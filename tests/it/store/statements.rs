@@ -1,0 +1,41 @@
+use leasehold::store::{Db, Missing, sql};
+use sqlx::{Executor, SqlSafeStr};
+
+async fn migrated(folder: &tempfile::TempDir) -> Db {
+    let url = format!("sqlite:{}", folder.path().join("vault.db").display());
+    let db = Db::open(&url, Missing::Create).await.unwrap();
+    db.migrate().await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let Db::Sqlite(pool) = migrated(&folder).await else { unreachable!("the URL names SQLite") };
+    let mut connection = pool.acquire().await.unwrap();
+    for (name, text) in sql::ALL {
+        let prepared = (&mut *connection).prepare(text.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{name}: {}", prepared.err().unwrap());
+    }
+    assert!(sql::ALL.len() > 80);
+}
+
+#[tokio::test]
+async fn sqlite_syncs_every_commit_and_overwrites_what_it_deletes() {
+    let folder = tempfile::tempdir().unwrap();
+    let Db::Sqlite(pool) = migrated(&folder).await else { unreachable!("the URL names SQLite") };
+    let pragma = async |name: &'static str| -> i64 { sqlx::query_scalar(name).fetch_one(&pool).await.unwrap() };
+    assert_eq!(pragma("PRAGMA synchronous").await, 2, "FULL");
+    assert_eq!(pragma("PRAGMA secure_delete").await, 1);
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&pool).await.unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_refused_unless_init_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("absent.db").display());
+    let refused = Db::open(&url, Missing::Refuse).await.unwrap_err();
+    assert!(refused.to_string().contains("leasehold init"), "{refused}");
+    assert!(Db::open("mysql://localhost/x", Missing::Refuse).await.is_err());
+}
