@@ -12,6 +12,7 @@
 //! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
 //! | 0 words | `secret`, `clock`, `entropy`, `id`, `peer` | what everything is said in |
 
+pub mod api;
 pub mod audit;
 pub mod broker;
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod keyring;
 pub mod merkle;
 pub mod peer;
 pub mod policy;
+pub mod register;
 pub mod seal;
 pub mod secret;
 pub mod server;

@@ -9,6 +9,7 @@ use crate::{
     id::NodeId,
     identity::Identity,
     keyring::Keyring,
+    register::{Register, RegisterOptions},
     store::Db,
 };
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Vault {
     pub broker: Arc<Broker>,
     /// Ending access.
     pub custody: Arc<Custody>,
+    /// The vault's books.
+    pub register: Arc<Register>,
     /// Requests in flight through the gateway.
     pub in_flight: InFlight,
     /// The time.
@@ -85,6 +88,14 @@ impl Vault {
             entropy: Arc::clone(&entropy),
             node,
         });
+        let register = Arc::new(Register::new(RegisterOptions {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            keyring: Arc::clone(&keyring),
+            broker: Arc::clone(&broker),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        }));
         let in_flight = InFlight::default();
         let custody = Arc::new(Custody {
             db: db.clone(),
@@ -97,6 +108,6 @@ impl Vault {
             node,
         });
         tokio::spawn(Arc::clone(&custody).follow_raises());
-        Ok((Self { db, sequencer, keyring, identity, broker, custody, in_flight, clock, entropy, node }, task))
+        Ok((Self { db, sequencer, keyring, identity, broker, custody, register, in_flight, clock, entropy, node }, task))
     }
 }
