@@ -25,7 +25,7 @@ use crate::{
 use std::time::Duration;
 
 /// What an access key begins with, so that a scanner of repositories recognises one.
-pub const PREFIX: &str = "lhk_";
+pub(super) const PREFIX: &str = "lhk_";
 
 /// An access key to make.
 pub struct NewKey {

@@ -46,7 +46,7 @@ impl Register {
     /// Adds a worker. Yields its secret once.
     ///
     /// # Errors
-    /// `Taken` where the name is in use, `Missing` where there is no such sub-processor.
+    /// `Taken` where the name is in use, `Malformed` where there is no such sub-processor.
     pub async fn worker_add(
         &self,
         permit: Permit<WorkerAdd>,
@@ -64,7 +64,13 @@ impl Register {
         let row = InsertWorker { id, name, module, sub_processor, secret_hash: SecretHash::of(secret.expose()) };
         let create = Create { id: id.as_uuid(), row, event, fence: fence_of(permit.actor()), once };
         let committed = options.sequencer.commit(create).await;
-        let earlier = committed.map_err(|error| RegisterError::from(error).naming("this name"))?.output;
+        let refused = |error| match RegisterError::from(error).naming("this name") {
+            RegisterError::Refused(Refused::Missing(_)) => {
+                RegisterError::Malformed { field: "sub_processor", why: "is none that is registered" }
+            }
+            other => other,
+        };
+        let earlier = committed.map_err(refused)?.output;
         Ok(match earlier {
             Some(earlier) => Made::Earlier(WorkerId::from_uuid(earlier)),
             None => Made::New(id, secret),
