@@ -108,6 +108,9 @@ impl Vault {
             node,
         });
         tokio::spawn(Arc::clone(&custody).follow_raises());
-        Ok((Self { db, sequencer, keyring, identity, broker, custody, register, in_flight, clock, entropy, node }, task))
+        Ok((
+            Self { db, sequencer, keyring, identity, broker, custody, register, in_flight, clock, entropy, node },
+            task,
+        ))
     }
 }

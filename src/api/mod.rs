@@ -4,10 +4,15 @@
 //! This door knows no SQL and no key; what it may do it asks `policy`, and what it does the services do.
 
 pub mod caller;
+mod consent;
+mod credential;
+mod cuts;
+mod events;
 mod guard;
 mod health;
 pub mod idempotency;
 pub mod json;
+mod oauth;
 pub mod page;
 pub mod problem;
 mod request_id;
@@ -16,12 +21,13 @@ mod tenants;
 pub use guard::Rate;
 
 use crate::{
+    peer::Peer,
     seal::{Seal, SealError},
     secret::SecretText,
     vault::Vault,
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{DefaultBodyLimit, FromRequestParts},
     http::request::Parts,
     middleware,
@@ -31,7 +37,12 @@ use guard::Buckets;
 use http::StatusCode;
 use problem::{Problem, ProblemKind};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    ops::Deref,
+    sync::Arc,
+    time::Duration,
+};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -144,7 +155,17 @@ fn documented() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(document)
         // ── the books ──
         .merge(tenants::router())
-    // ── tokens, credentials, consent, cuts, events ──
+        // ── tokens, credentials, consent, cuts, events ──
+        .merge(oauth::router())
+        .merge(credential::router())
+        .merge(consent::router())
+        .merge(cuts::router())
+        .merge(events::router())
+}
+
+/// Returns where a caller is, as the accept loop saw it; unspecified where a request came by no socket.
+fn peer_address(peer: Option<&Extension<Peer>>) -> IpAddr {
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(peer)| peer.address.ip())
 }
 
 /// An answer to a create, or to what yields nothing.

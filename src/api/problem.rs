@@ -6,9 +6,10 @@ use super::request_id;
 use crate::{
     audit::{ChangeError, FenceRefusal, SubmitError, UseError},
     broker::{ApplicationError, AuthorizeRefusal, ConsentError, ImportError, TokenCallError, TokenFailure},
+    custody::{CustodyError, CutRefusal},
     identity::PersonError,
-    keyring::KeyringError,
-    policy::Refusal,
+    keyring::{KeyringError, TokenError},
+    policy::{Delivery, Refusal},
     register::{Refused, RegisterError},
     seal::SealError,
     store::StoreError,
@@ -144,6 +145,27 @@ impl Problem {
         Self::new(ProblemKind::NotFound)
     }
 
+    /// Answers for a call that needs a lease and brought none.
+    #[must_use]
+    pub fn lease_missing() -> Self {
+        Self::new(ProblemKind::Unauthenticated).with_detail("send `Authorization: Bearer` with a lease")
+    }
+
+    /// Answers for what is no lease of ours, or is presented without what it is bound to.
+    #[must_use]
+    pub fn lease_unusable() -> Self {
+        Self::new(ProblemKind::LeaseRefused)
+            .with_reason("lease_unusable")
+            .with_detail("this is no lease that can be used here")
+    }
+
+    /// Answers for a lease whose delivery does not allow a token to be handed out.
+    #[must_use]
+    pub fn delivery(delivery: Delivery) -> Self {
+        let detail = format!("this lease is for {delivery} delivery: the tenant's grant decides");
+        Self::new(ProblemKind::LeaseRefused).with_reason("delivery").with_detail(detail)
+    }
+
     /// Answers for a field that holds what it cannot.
     #[must_use]
     pub fn malformed(field: &str, detail: impl Into<String>) -> Self {
@@ -257,6 +279,34 @@ impl<R: Into<Self>> From<ChangeError<R>> for Problem {
 impl From<FenceRefusal> for Problem {
     fn from(refusal: FenceRefusal) -> Self {
         Self::new(ProblemKind::LeaseRefused).with_reason(refusal.as_str()).with_detail(refusal.to_string())
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::NotOurs => Self::lease_unusable(),
+            TokenError::Sealed => Self::from(KeyringError::Sealed),
+        }
+    }
+}
+
+impl From<CutRefusal> for Problem {
+    fn from(refusal: CutRefusal) -> Self {
+        match refusal {
+            CutRefusal::Missing => Self::not_found(),
+            CutRefusal::State(_) => Self::new(ProblemKind::Conflict).with_detail(refusal.to_string()),
+        }
+    }
+}
+
+impl From<CustodyError> for Problem {
+    fn from(error: CustodyError) -> Self {
+        match error {
+            CustodyError::Refused(refusal) => refusal.into(),
+            CustodyError::Store(error) => error.into(),
+            CustodyError::Unrecorded(error) => error.into(),
+        }
     }
 }
 

@@ -177,7 +177,8 @@ pub enum BegunBy {
 }
 
 impl Broker {
-    /// Begins a consent: keeps its state by hash and says where to send the browser. `visit` is the ticket of an
+    /// Begins a consent: keeps its state by hash and says where to send the browser, which comes back to
+    /// `/callback/PROVIDER` below `public_url`. `visit` is the ticket of an
     /// authorization that the provider's store began.
     ///
     /// # Errors
@@ -185,7 +186,7 @@ impl Broker {
     pub async fn consent_begin(
         &self,
         permit: Permit<ConnectionAuthorize>,
-        redirect_uri: &Url,
+        public_url: &Url,
         begun_by: BegunBy,
         visit: Option<&SecretText>,
     ) -> Result<ConsentBegun, ConsentError> {
@@ -198,6 +199,8 @@ impl Broker {
         drop(reader);
         let application = application.ok_or(ConsentError::NoApplication)?;
         connection.state.after(ConnectionStep::Authorize)?;
+        let callback = format!("callback/{}", connection.provider);
+        let redirect_uri = &public_url.join(&callback).map_err(|_| ConsentError::NoPage)?;
         let state = make_bearer(&*options.entropy, "");
         let visit = match visit {
             Some(ticket) => Some(self.visit_take(ticket, &connection.provider).await?),
