@@ -22,6 +22,7 @@ pub mod dev;
 pub mod domain;
 pub mod entropy;
 pub mod envelope;
+pub mod gateway;
 pub mod id;
 pub mod identity;
 pub mod keyring;

@@ -19,6 +19,12 @@ words! {
         Feed = "feed",
         /// A feed's result document.
         FeedDocument = "feed_document",
+        /// A schedule of reports.
+        ReportSchedule = "report_schedule",
+        /// A further page of a list of reports, by the hash of its token.
+        ReportPage = "report_page",
+        /// A further page of a list of feeds, by the hash of its token.
+        FeedPage = "feed_page",
     }
 }
 

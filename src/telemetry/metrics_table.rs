@@ -17,6 +17,8 @@ pub(super) const METRICS: &[(Kind, &str, &str)] = &[
     (Counter, "leasehold_connections_shed_total", "Connections closed at once because the listener was full."),
     (Counter, "leasehold_tls_handshake_failures_total", "TLS handshakes that failed or were too slow, by reason."),
     (Histogram, "leasehold_http_request_duration_seconds", "API requests, by route, method and status class."),
+    (Counter, "leasehold_gateway_requests_total", "Gateway requests, by outcome."),
+    (Counter, "leasehold_gateway_bytes_total", "Bytes of bodies through the gateway, by direction."),
     (Histogram, "leasehold_gateway_request_duration_seconds", "Gateway requests to the response's head, by outcome."),
     (Gauge, "leasehold_gateway_requests_in_flight", "Gateway requests under way now."),
     (Counter, "leasehold_gateway_cuts_total", "Gateway requests cut by a revocation."),
