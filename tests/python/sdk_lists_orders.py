@@ -8,7 +8,7 @@ import sys
 
 import certifi
 from spapi import SPAPIClient, SPAPIConfig
-from spapi.api.catalog_items_v2022_04_01.catalog_api import CatalogApi
+from spapi.api.catalogitems_v2022_04_01.catalog_api import CatalogApi
 from spapi.api.orders_v0.orders_v0_api import OrdersV0Api
 
 MARKETPLACE_UK = "A1F83G8C2ARO7P"
