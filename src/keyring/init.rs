@@ -5,8 +5,8 @@ use crate::{
     clock::Clock,
     domain::fence::Incarnation,
     entropy::{Entropy, make_array, make_key},
-    envelope::{Master, MasterKey, UseBudget},
-    id::{KeyId, make_uuid},
+    envelope::{Master, MasterKey, Tenant, TenantKey, UseBudget},
+    id::{KeyId, TenantId, make_uuid},
     merkle::Frontier,
     seal::Seal,
     store::{
@@ -52,6 +52,10 @@ pub async fn vault_make(
     master.uses().reserve(0..FIRST_BLOCK).expect("a new key has no block yet");
     let sealed = seal.wrap(&master, row.vault, entropy).await.map_err(KeyringError::from)?;
     let key_check = master.make_check(entropy).map_err(KeyringError::from)?;
+    // The vault's own secrets, those of our applications at providers, lie under a tenant key like everybody's.
+    let tenant = TenantId::VAULT;
+    let own_key = TenantKey::make(KeyId::make(clock, entropy), Tenant { tenant }, entropy);
+    let own_key = master.wrap(&own_key, entropy).map_err(|error| KeyringError::Sealing(error.into()))?;
     let at = clock.now();
     let key = keys::MasterKeyRow {
         id: master.id(),
@@ -73,6 +77,7 @@ pub async fn vault_make(
     let empty = Frontier::new();
     log::head_insert(link, &empty.to_bytes(), &empty.root(), at).await?;
     keys::master_key_insert(link, &key).await?;
+    keys::tenant_key_insert(link, tenant, &own_key, 0, at).await?;
     link.run("COMMIT").await?;
     Ok(row)
 }
