@@ -55,7 +55,7 @@ pub async fn vault_make(
     // The vault's own secrets, those of our applications at providers, lie under a tenant key like everybody's.
     let tenant = TenantId::VAULT;
     let own_key = TenantKey::make(KeyId::make(clock, entropy), Tenant { tenant }, entropy);
-    let own_key = master.wrap(&own_key, entropy).map_err(|error| KeyringError::Sealing(error.into()))?;
+    let own_key = master.wrap(&own_key, entropy).map_err(KeyringError::Sealing)?;
     let at = clock.now();
     let key = keys::MasterKeyRow {
         id: master.id(),

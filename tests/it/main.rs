@@ -1,5 +1,7 @@
 //! The integration tests, one binary. The folders mirror `src`.
 
+#![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only, and these are what they arrange with")]
+
 mod broker;
 mod envelope;
 mod gateway;
