@@ -91,7 +91,7 @@ impl TestVault {
 
         let application = AmazonOptions { redirect_uris: vec![REDIRECT.into()], ..AmazonOptions::make(&*entropy) };
         let client_secret = application.client_secret.clone();
-        let simulator = Amazon::open(application, clock.clone(), Arc::clone(&entropy)).unwrap();
+        let simulator = Amazon::open(application, Arc::<ManualClock>::clone(&clock), Arc::clone(&entropy)).unwrap();
         simulator.served_over_tls();
         let listener = listen(&authority).await;
         let (amazon, port) = (base_url(&listener), listener.local_addr().port());
@@ -258,7 +258,7 @@ async fn start_vault(
         dialer: dialer.unwrap(),
         catalogue: Arc::new(Catalogue::built_in()),
         addresses,
-        clock: clock.clone(),
+        clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::clone(entropy),
     };
     let (vault, _task) = Vault::start(options).await.unwrap();
