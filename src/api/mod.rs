@@ -3,20 +3,33 @@
 //!
 //! This door knows no SQL and no key; what it may do it asks `policy`, and what it does the services do.
 
+mod access_keys;
+mod applications;
+mod audit;
 pub mod caller;
+mod connections;
 mod consent;
 mod credential;
 mod cuts;
 mod events;
+mod grants;
 mod guard;
 mod health;
 pub mod idempotency;
 pub mod json;
+mod keys;
 mod oauth;
 pub mod page;
 pub mod problem;
 mod request_id;
+mod seal;
+mod shown_once;
+mod sub_processors;
 mod tenants;
+#[cfg(test)]
+mod tests;
+mod users;
+mod workers;
 
 pub use guard::Rate;
 
@@ -155,6 +168,16 @@ fn documented() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(document)
         // ── the books ──
         .merge(tenants::router())
+        .merge(users::router())
+        .merge(access_keys::router())
+        .merge(applications::router())
+        .merge(sub_processors::router())
+        .merge(workers::router())
+        .merge(connections::router())
+        .merge(grants::router())
+        .merge(audit::router())
+        .merge(keys::router())
+        .merge(seal::router())
         // ── tokens, credentials, consent, cuts, events ──
         .merge(oauth::router())
         .merge(credential::router())

@@ -1,7 +1,7 @@
 //! Pages of a listing: `?limit=&cursor=` gives `{items, next_cursor}`. A cursor is the last id of the page before.
 
-use super::problem::Problem;
-use crate::store;
+use super::{caller::Caller, problem::Problem};
+use crate::{id::TenantId, policy::object::Share, store};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -27,10 +27,46 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = super::QueryOf::<Self>::from_request_parts(parts, state).await?.0;
-        if query.limit.is_some_and(|limit| !(1..=store::Page::MAX).contains(&limit)) {
-            return Err(Problem::malformed("limit", "expected 1 to 200"));
-        }
+        query.check()?;
         Ok(query)
+    }
+}
+
+/// Which page of whose is asked for.
+#[derive(Debug, Default, serde::Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TenantPageQuery {
+    /// Whose. A tenant's people see their own, and staff who say nothing everybody's.
+    pub tenant: Option<TenantId>,
+    /// How many items, 1 to 200; 50 when nothing is said.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<Uuid>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantPageQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = super::QueryOf::<Self>::from_request_parts(parts, state).await?.0;
+        query.page().check()?;
+        Ok(query)
+    }
+}
+
+impl TenantPageQuery {
+    /// Returns which page it is.
+    #[must_use]
+    pub fn page(&self) -> PageQuery {
+        PageQuery { limit: self.limit, cursor: self.cursor }
+    }
+
+    /// Returns the share that is asked for; whether the caller may have it is to be decided.
+    #[must_use]
+    pub fn share(&self, caller: &Caller) -> Share {
+        self.tenant.map_or_else(|| caller.share(), Share::One)
     }
 }
 
@@ -53,6 +89,15 @@ impl PageQuery {
         rows.truncate(limit);
         let next_cursor = if more { rows.last().map(id) } else { None };
         Listing { items: rows.into_iter().map(item).collect(), next_cursor }
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        match self.limit {
+            Some(limit) if !(1..=store::Page::MAX).contains(&limit) => {
+                Err(Problem::malformed("limit", "expected 1 to 200"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn limit(&self) -> i64 {

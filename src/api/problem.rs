@@ -205,6 +205,12 @@ impl Problem {
         Self::new(ProblemKind::Internal)
     }
 
+    /// Answers for a task of ours that broke off.
+    #[must_use]
+    pub fn broken(task: &tokio::task::JoinError) -> Self {
+        Self::internal(task)
+    }
+
     fn unavailable(cause: &dyn std::error::Error) -> Self {
         tracing::warn!(error = %cause, "a request could not be served");
         Self::new(ProblemKind::Unavailable).with_retry_after(SOON)

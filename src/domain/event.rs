@@ -15,7 +15,7 @@ use uuid::Uuid;
 words! {
     /// What an entry records.
     Kind, "kind of entry" {
-        /// The vault was made; the first entry of every log.
+        /// The vault was made, and got its first staff.
         VaultInitialized = "vault.initialized",
         /// The vault's keys were taken into memory.
         VaultUnsealed = "vault.unsealed",

@@ -1,4 +1,4 @@
-//! What `leasehold init` writes into the books of a new vault: its own key, and the first two people, who add all others.
+//! What `leasehold init` writes into the books of a new vault: the first two people, who add all others.
 
 use super::{Refused, Register, RegisterError, access_keys::PREFIX};
 use crate::{
@@ -7,11 +7,10 @@ use crate::{
     entropy::make_bearer,
     id::{AccessKeyId, TenantId, UserId},
     identity::normalise_email,
-    keyring::NewTenantKey,
     policy::Role,
     secret::{SecretHash, SecretText},
     store::{
-        keys,
+        Page,
         users::{self, NewAccessKey, NewUser},
     },
 };
@@ -34,8 +33,7 @@ pub struct FirstStaff {
     pub operator: StaffKey,
 }
 
-/// Enters the vault's own key, a security officer and an operator, and records that the vault was made. The vault has to
-/// be unsealed.
+/// Enters a security officer and an operator, and records that the vault was made. A retry is safe: it is done once.
 ///
 /// # Errors
 /// `HasStaff` where it was done before; nothing is changed then.
@@ -47,7 +45,6 @@ pub async fn first_staff(
     let malformed = |field| RegisterError::Malformed { field, why: "is no e-mail address" };
     let officer_email = normalise_email(officer_email).ok_or(malformed("officer"))?;
     let operator_email = normalise_email(operator_email).ok_or(malformed("operator"))?;
-    let key = register.options.keyring.make_tenant_key(TenantId::VAULT).await?;
     let (officer, officer_key) = newcomer(register, officer_email, Role::SecurityOfficer);
     let (operator, operator_key) = newcomer(register, operator_email, Role::Operator);
     let payload = Payload {
@@ -61,7 +58,7 @@ pub async fn first_staff(
         officer: StaffKey { user: officer.user, key: officer_key },
         operator: StaffKey { user: operator.user, key: operator_key },
     };
-    let committed = register.options.sequencer.commit(Initialize { key, people: [officer, operator], event }).await;
+    let committed = register.options.sequencer.commit(Initialize { people: [officer, operator], event }).await;
     committed.map_err(|error| RegisterError::from(error).naming("one of the e-mail addresses"))?;
     Ok(staff)
 }
@@ -83,7 +80,6 @@ fn newcomer(register: &Register, email: String, role: Role) -> (Newcomer, Secret
 }
 
 struct Initialize {
-    key: NewTenantKey,
     people: [Newcomer; 2],
     event: Event,
 }
@@ -93,11 +89,11 @@ impl Change for Initialize {
     type Refusal = Refused;
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Refused>> {
-        if keys::tenant_key_show(&mut batch.link(), TenantId::VAULT).await?.is_some() {
+        let anybody = Page { after: uuid::Uuid::nil(), limit: 1 };
+        if !users::user_page(&mut batch.link(), None, anybody).await?.is_empty() {
             return Err(ChangeError::Refused(Refused::HasStaff));
         }
         let at = batch.at();
-        keys::tenant_key_insert(&mut batch.link(), TenantId::VAULT, &self.key.wrapped, 0, at).await?;
         for person in &self.people {
             let Newcomer { user, email, role, key, secret_hash } = person;
             let new = NewUser { id: *user, tenant: None, email, role: *role, password_hash: None };
