@@ -67,8 +67,7 @@ fn refuse(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let quoted = |what: &str| message.strip_prefix(what)?.split('`').next().map(str::to_owned);
     // For a field that should not be there, the path ends with it already.
     if let Some(field) = quoted("unknown field `") {
-        let field = if path == "." || path.ends_with(&field) { field } else { format!("{path}.{field}") };
-        return Problem::malformed(&field, "there is no such field");
+        return Problem::malformed(if path == "." { &field } else { &path }, "there is no such field");
     }
     if let Some(field) = quoted("missing field `") {
         return Problem::malformed(&field, "the field is missing");

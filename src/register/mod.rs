@@ -15,7 +15,7 @@ mod sealing;
 mod sub_processors;
 mod tenants;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod users;
 mod workers;
 
