@@ -19,7 +19,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Returns the routes.
@@ -159,7 +159,7 @@ pub(super) async fn receipt_show(
 }
 
 /// Where to begin in a receipt's residual tokens.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize)]
 pub(super) struct ResidualQuery {
     /// How many to pass over.
     #[serde(default)]
@@ -175,7 +175,7 @@ pub(super) struct ResidualPage {
 
 /// Lists what a receipt calls residual and what still lives of it, 50 a page.
 #[utoipa::path(get, path = "/v1/receipts/{id}/residual", operation_id = "receipt_residual", tag = "receipts",
-    params(("id" = ReceiptId, Path), ResidualQuery),
+    params(("id" = ReceiptId, Path), ("offset" = Option<u32>, Query)),
     responses((status = 200, description = "A page of tokens", body = ResidualPage), (status = "default", body = ProblemBody)))]
 pub(super) async fn receipt_residual(
     State(state): State<ApiState>,

@@ -378,7 +378,9 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Missing(_) => Self::not_found(),
             Refused::OtherBody => Self::new(ProblemKind::KeyReused),
-            Refused::Ended(_) | Refused::HasStaff => Self::new(ProblemKind::Conflict).with_detail(refused.to_string()),
+            Refused::Ended(_) | Refused::HasStaff | Refused::HasPeople => {
+                Self::new(ProblemKind::Conflict).with_detail(refused.to_string())
+            }
         }
     }
 }

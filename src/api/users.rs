@@ -7,6 +7,7 @@ use super::{
     json::JsonBody,
     page::{Listing, TenantPageQuery},
     problem::{Problem, ProblemBody},
+    shown_once::{SecretShown, ShownOnce, reveal},
 };
 use crate::{
     clock::Timestamp,
@@ -18,6 +19,7 @@ use crate::{
         object::{OneUser, Users},
     },
     register::AddUser,
+    secret::SecretText,
     store::users::UserRow,
 };
 use axum::{Json, extract::State};
@@ -63,25 +65,43 @@ pub(super) struct NewUser {
     email: String,
     /// Their role.
     role: Role,
+    /// Their password, of at least 12 characters, with small and capital letters, digits and others.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    password: Option<SecretText>,
 }
 
-/// Adds a person.
+/// A person who was added.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UserAdded {
+    /// The person.
+    #[serde(flatten)]
+    user: User,
+    /// Their first access key, shown this once.
+    #[schema(value_type = Option<String>)]
+    access_key: Option<ShownOnce>,
+    /// Whether the key is in this answer.
+    secret_shown: SecretShown,
+}
+
+/// Adds a person, and shows their first access key once.
 #[utoipa::path(post, path = "/v1/users", operation_id = "user_add", tag = "users", request_body = NewUser,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = User), (status = "default", body = ProblemBody)))]
+    responses((status = 201, body = UserAdded), (status = "default", body = ProblemBody)))]
 async fn user_add(
     State(state): State<ApiState>,
     caller: Caller,
     idempotency: Idempotency,
     body: JsonBody<NewUser>,
-) -> Result<Reply<User>, Problem> {
-    let NewUser { tenant, email, role } = body.value;
+) -> Result<Reply<UserAdded>, Problem> {
+    let NewUser { tenant, email, role, password } = body.value;
     let of = tenant.or(caller.0.tenant());
     let permit = caller.may::<UserAdd>(&state, Users { of })?;
     let once = idempotency.once(&state, &caller, body.hash);
-    let made = state.vault.register.user_add(permit, AddUser { email, role }, once).await?;
+    let made = state.vault.register.user_add(permit, AddUser { email, role, password }, once).await?;
     let user = state.vault.register.user_find(made.id()).await?.ok_or_else(Problem::not_found)?;
-    Ok(Reply::Created(user.into()))
+    let (access_key, secret_shown) = reveal(made);
+    Ok(Reply::Created(UserAdded { user: user.into(), access_key, secret_shown }))
 }
 
 /// Lists people: those of one tenant, or for staff everybody.

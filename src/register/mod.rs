@@ -115,6 +115,9 @@ pub enum Refused {
     /// The vault has its first staff already.
     #[error("the vault has its first staff already; nothing was changed")]
     HasStaff,
+    /// The tenant has people, who add others themselves.
+    #[error("the tenant has people, and its owners add others themselves")]
+    HasPeople,
 }
 
 impl From<ChangeError<Refused>> for RegisterError {

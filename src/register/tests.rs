@@ -65,7 +65,7 @@ impl TestVault {
 
     async fn owner(&self, tenant: TenantId) -> Actor {
         let permit = decide::<UserAdd>(&self.operator().await, Users { of: Some(tenant) }).unwrap();
-        let new = AddUser { email: "Owner@Example.com".into(), role: Role::Owner };
+        let new = AddUser { email: "Owner@Example.com".into(), role: Role::Owner, password: None };
         let user = self.vault.register.user_add(permit, new, None).await.unwrap().id();
         Actor::new(user, Role::Owner, Some(tenant), 0).unwrap()
     }
@@ -120,10 +120,33 @@ async fn a_disabled_persons_change_is_refused_at_the_commit() {
 async fn an_address_belongs_to_one_person_whatever_its_spelling() {
     let test = test_vault().await;
     let tenant = test.tenant().await;
+    let owner = test.owner(tenant).await;
+    let permit = decide::<UserAdd>(&owner, Users { of: Some(tenant) }).unwrap();
+    let new = AddUser { email: " OWNER@example.com".into(), role: Role::Viewer, password: None };
+    assert!(matches!(test.vault.register.user_add(permit, new, None).await, Err(RegisterError::Taken(_))));
+}
+
+#[tokio::test]
+async fn staff_add_a_tenants_first_person_and_no_other() {
+    let test = test_vault().await;
+    let tenant = test.tenant().await;
     test.owner(tenant).await;
     let permit = decide::<UserAdd>(&test.operator().await, Users { of: Some(tenant) }).unwrap();
-    let new = AddUser { email: " OWNER@example.com".into(), role: Role::Viewer };
-    assert!(matches!(test.vault.register.user_add(permit, new, None).await, Err(RegisterError::Taken(_))));
+    let new = AddUser { email: "me@example.com".into(), role: Role::Owner, password: None };
+    let refused = test.vault.register.user_add(permit, new, None).await;
+    assert!(matches!(refused, Err(RegisterError::Refused(Refused::HasPeople))));
+}
+
+#[tokio::test]
+async fn a_weak_password_is_refused() {
+    let test = test_vault().await;
+    for weak in ["Short1!", "alllowercase1!", "ALLUPPERCASE1!", "NoDigitsHere!!", "NoOthersHere11"] {
+        let permit = decide::<UserAdd>(&test.operator().await, Users { of: Some(test.tenant().await) }).unwrap();
+        let password = Some(SecretText::new(weak.into()));
+        let new = AddUser { email: "a@example.com".into(), role: Role::Owner, password };
+        let refused = test.vault.register.user_add(permit, new, None).await;
+        assert!(matches!(refused, Err(RegisterError::Malformed { field: "password", .. })), "{weak}");
+    }
 }
 
 #[tokio::test]
