@@ -101,6 +101,16 @@ impl Amazon {
         id
     }
 
+    /// Lets the caller at a document of its own, through the API that made it and no other.
+    pub(super) fn document_check(&self, family: Family, caller: &Caller, document: &str) -> Result<(), Refusal> {
+        let jobs = self.0.jobs.lock();
+        let job = jobs.by_document(document).filter(|job| job.family == family);
+        match job.filter(|job| job.seller == caller.seller.selling_partner_id) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::NotFound(format!("The {} document {document} was not found.", family.name()))),
+        }
+    }
+
     pub(super) fn make_document_id(&self, caller: &Caller) -> String {
         format!("amzn1.spdoc.1.4.{}.{}", caller.seller.region.name(), self.make_id())
     }

@@ -43,7 +43,7 @@ mod state_file;
 mod stats;
 mod steer;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod token;
 mod vendor;
 

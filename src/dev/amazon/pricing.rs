@@ -121,7 +121,6 @@ impl Nested {
         let marketplace = Marketplace::find(&self.marketplace_id).filter(|shop| own.iter().any(|own| own == shop.id));
         let marketplace = marketplace.ok_or("MarketplaceId is invalid")?;
         Ok(json!({
-            "marketplaceID": marketplace.id,
             "marketplaceId": marketplace.id,
             "ASIN": product.asin,
             "ItemCondition": self.item_condition,

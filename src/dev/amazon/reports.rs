@@ -67,10 +67,7 @@ async fn document(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
-    let own = amazon.0.jobs.lock().by_document(&id).is_some_and(|job| job.seller == caller.seller.selling_partner_id);
-    if !own {
-        return Err(Refusal::NotFound(format!("The report document {id} was not found.")));
-    }
+    amazon.document_check(Family::Report, &caller, &id)?;
     let url = amazon.presigned_url(&caller, &id, Verb::Get);
     Ok(Json(json!({ "reportDocumentId": id, "url": url })))
 }
