@@ -18,7 +18,7 @@ use crate::{
         object::{OfTenant, OneUser, Users, VaultWide, WholeTenant},
     },
     seal::FileSeal,
-    secret::SecretHash,
+    secret::{SecretHash, SecretText},
     store::{db::Missing, fences, sub_processors::Objection},
     vault::{Vault, VaultOptions},
 };
