@@ -1,10 +1,12 @@
 //! The accept loop: sockets in, requests out. It owns TLS, the limits on what an unauthenticated stranger may hold open,
 //! and the drain at shutdown. It knows nothing of what the requests mean.
 
+pub mod assembly;
 pub mod authority;
 pub mod certificate;
 mod connection;
 mod in_flight;
+pub mod upkeep;
 
 use crate::config;
 use axum::body::Body;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only, and these are what they arrange with")]
 
 mod broker;
+mod cli;
 mod envelope;
 mod gateway;
 mod layout;

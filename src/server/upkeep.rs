@@ -1,0 +1,59 @@
+//! What a running vault sweeps out by itself: traces of leases, consents and repeated requests that time has ended.
+
+use crate::{
+    audit::{Batch, Change, ChangeError, Health, Sequencer},
+    store::{consents, idempotency, leases},
+    vault::Vault,
+};
+use std::{convert::Infallible, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How often is swept.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Sweeps every minute until `shutdown`.
+pub async fn keep_up(vault: Vault, shutdown: CancellationToken) {
+    while shutdown.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+        if let Err(error) = sweep(&vault.sequencer).await {
+            // What was not swept has ended all the same: each reader compares the time itself.
+            tracing::warn!(%error, "nothing was swept out; trying again in a minute");
+        }
+    }
+}
+
+/// Sweeps once. It is committed after everything that was submitted before it, so that awaiting it at shutdown flushes
+/// the notes that nobody waits for.
+///
+/// # Errors
+/// Where it could not be committed; repeating it is safe.
+pub async fn sweep(sequencer: &Sequencer) -> Result<(), ChangeError<Infallible>> {
+    sequencer.commit(Sweep).await.map(drop)
+}
+
+/// Returns why the log is closed, once it is. Pends for ever where the sequencer ends without having been poisoned.
+pub async fn poisoned(sequencer: &Sequencer) -> String {
+    let mut health = sequencer.health();
+    loop {
+        if let Health::Poisoned(why) = &*health.borrow_and_update() {
+            return why.clone();
+        }
+        if health.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+struct Sweep;
+
+impl Change for Sweep {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
+        let now = batch.at();
+        leases::lease_traces_sweep(&mut batch.link(), now).await?;
+        consents::consents_sweep(&mut batch.link(), now).await?;
+        idempotency::idempotency_sweep(&mut batch.link(), now).await?;
+        Ok(())
+    }
+}
