@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only, and these are what they arrange with")]
 
+mod api;
 mod broker;
 mod cli;
 mod envelope;

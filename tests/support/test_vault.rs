@@ -166,6 +166,11 @@ impl TestVault {
         self.vault.identity.issue(request).await.unwrap().token.expose().to_owned()
     }
 
+    /// Returns where the key file of the seal lies.
+    pub(crate) fn seal_path(&self) -> std::path::PathBuf {
+        self._directory.path().join("seal.key")
+    }
+
     /// Asks the gateway for `path` as an SDK would.
     pub(crate) fn get(&self, path: &str, lease: &str) -> reqwest::RequestBuilder {
         self.client.get(format!("{}{path}", self.gateway)).header("x-amz-access-token", lease)
