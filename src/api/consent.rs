@@ -4,7 +4,7 @@ use super::{
     ApiState, PathOf,
     caller::Caller,
     cuts::connection_object,
-    json::JsonBody,
+    json::JsonOrNothing,
     problem::{Problem, ProblemBody},
 };
 use crate::{
@@ -58,21 +58,21 @@ pub(super) struct AuthorizeResponse {
 ///
 /// Where a browser asks, a cookie binds the consent to it: another browser cannot end what this one began.
 #[utoipa::path(post, path = "/v1/connections/{id}/authorize", operation_id = "connection_authorize", tag = "connections",
-    params(("id" = ConnectionId, Path)), request_body(content = AuthorizeRequest),
+    params(("id" = ConnectionId, Path)), request_body(content = Option<AuthorizeRequest>),
     responses((status = 200, description = "Where to send the browser", body = AuthorizeResponse), (status = "default", body = ProblemBody)))]
 pub(super) async fn connection_authorize(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<ConnectionId>,
     headers: HeaderMap,
-    body: JsonBody<AuthorizeRequest>,
+    JsonOrNothing(request): JsonOrNothing<AuthorizeRequest>,
 ) -> Result<Response, Problem> {
     let object = connection_object(&state, id).await?;
     let permit = caller.may::<ConnectionAuthorize>(&state, object)?;
     let begun = state
         .vault
         .broker
-        .consent_begin(permit, &state.public_url, begun_by(&headers), body.value.ticket.as_ref())
+        .consent_begin(permit, &state.public_url, begun_by(&headers), request.ticket.as_ref())
         .await?;
     let body = AuthorizeResponse { url: begun.url.into(), expires_at: begun.expires_at };
     let mut response = axum::Json(body).into_response();

@@ -3,7 +3,7 @@
 use super::{
     ApiState, PathOf, QueryOf,
     caller::Caller,
-    json::JsonBody,
+    json::JsonOrNothing,
     problem::{Problem, ProblemBody},
 };
 use crate::{
@@ -46,32 +46,32 @@ pub(super) struct CutRequest {
 
 /// Revokes a connection, for good, and answers when that is true on every node.
 #[utoipa::path(post, path = "/v1/connections/{id}/revoke", operation_id = "connection_revoke", tag = "connections",
-    params(("id" = ConnectionId, Path)), request_body(content = CutRequest),
+    params(("id" = ConnectionId, Path)), request_body(content = Option<CutRequest>),
     responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn connection_revoke(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<ConnectionId>,
-    body: JsonBody<CutRequest>,
+    JsonOrNothing(request): JsonOrNothing<CutRequest>,
 ) -> Result<Json<Receipt>, Problem> {
     let object = connection_object(&state, id).await?;
     let permit = caller.may::<ConnectionRevoke>(&state, object)?;
-    Ok(Json(state.vault.custody.connection_revoke(permit, body.value.reason).await?))
+    Ok(Json(state.vault.custody.connection_revoke(permit, request.reason).await?))
 }
 
 /// Suspends a connection, reversibly: its leases end, its credential is kept.
 #[utoipa::path(post, path = "/v1/connections/{id}/suspend", operation_id = "connection_suspend", tag = "connections",
-    params(("id" = ConnectionId, Path)), request_body(content = CutRequest),
+    params(("id" = ConnectionId, Path)), request_body(content = Option<CutRequest>),
     responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn connection_suspend(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<ConnectionId>,
-    body: JsonBody<CutRequest>,
+    JsonOrNothing(request): JsonOrNothing<CutRequest>,
 ) -> Result<Json<Receipt>, Problem> {
     let object = connection_object(&state, id).await?;
     let permit = caller.may::<ConnectionSuspend>(&state, object)?;
-    Ok(Json(state.vault.custody.connection_suspend(permit, body.value.reason).await?))
+    Ok(Json(state.vault.custody.connection_suspend(permit, request.reason).await?))
 }
 
 /// A connection that goes on.
@@ -100,47 +100,47 @@ pub(super) async fn connection_resume(
 
 /// Revokes all of a tenant's connections; the destruction of their credentials follows.
 #[utoipa::path(post, path = "/v1/tenants/{id}/revoke", operation_id = "tenant_revoke", tag = "tenants",
-    params(("id" = TenantId, Path)), request_body(content = CutRequest),
+    params(("id" = TenantId, Path)), request_body(content = Option<CutRequest>),
     responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn tenant_revoke(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<TenantId>,
-    body: JsonBody<CutRequest>,
+    JsonOrNothing(request): JsonOrNothing<CutRequest>,
 ) -> Result<Json<Receipt>, Problem> {
     let tenant = tenants::tenant_show(&mut state.vault.db.reader().await?.link(), id).await?;
     let tenant = tenant.ok_or_else(Problem::not_found)?;
     let permit = caller.may::<TenantRevoke>(&state, WholeTenant(tenant.id))?;
-    Ok(Json(state.vault.custody.tenant_revoke(permit, body.value.reason).await?))
+    Ok(Json(state.vault.custody.tenant_revoke(permit, request.reason).await?))
 }
 
 /// Disables a worker: its leases end, on every connection. Destroys nothing.
 #[utoipa::path(post, path = "/v1/workers/{id}/disable", operation_id = "worker_disable", tag = "workers",
-    params(("id" = WorkerId, Path)), request_body(content = CutRequest),
+    params(("id" = WorkerId, Path)), request_body(content = Option<CutRequest>),
     responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn worker_disable(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<WorkerId>,
-    body: JsonBody<CutRequest>,
+    JsonOrNothing(request): JsonOrNothing<CutRequest>,
 ) -> Result<Json<Receipt>, Problem> {
     let permit = caller.may::<WorkerDisable>(&state, OfVault(id))?;
     let worker = workers::worker_show(&mut state.vault.db.reader().await?.link(), id).await?;
     worker.ok_or_else(Problem::not_found)?;
-    Ok(Json(state.vault.custody.worker_disable(permit, body.value.reason).await?))
+    Ok(Json(state.vault.custody.worker_disable(permit, request.reason).await?))
 }
 
 /// Ends every lease of every tenant. Destroys nothing.
 #[utoipa::path(post, path = "/v1/revoke-all", operation_id = "revoke_all", tag = "vault",
-    request_body(content = CutRequest),
+    request_body(content = Option<CutRequest>),
     responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn revoke_all(
     State(state): State<ApiState>,
     caller: Caller,
-    body: JsonBody<CutRequest>,
+    JsonOrNothing(request): JsonOrNothing<CutRequest>,
 ) -> Result<Json<Receipt>, Problem> {
     let permit = caller.may::<RevokeAll>(&state, VaultWide)?;
-    Ok(Json(state.vault.custody.revoke_all(permit, body.value.reason).await?))
+    Ok(Json(state.vault.custody.revoke_all(permit, request.reason).await?))
 }
 
 /// Shows a receipt.

@@ -42,6 +42,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// A JSON body that may be left out altogether, with its default then.
+#[derive(Debug)]
+pub struct JsonOrNothing<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        use axum::body::HttpBody as _;
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(JsonBody::from_request(request, state).await?.value))
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<JsonBody<T>, Problem> {
     if too_deep(bytes) {
         return Err(Problem::new(ProblemKind::Malformed).with_detail("the body is nested deeper than 32 levels"));

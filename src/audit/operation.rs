@@ -222,6 +222,10 @@ pub struct Committed<T> {
 }
 
 /// An operation on its way through the sequencer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all that waits is uses: boxing each would cost an allocation a use"
+)]
 pub(super) enum Pending {
     Use(PendingUse),
     Change(Box<dyn PendingChange>),

@@ -72,7 +72,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Makes a client of the server at `base`; `ca` is trusted beside the system's authorities.
+    /// Makes a client of the server at `base`; only `ca` is trusted where it is given, else the system's
+    /// authorities.
     pub(crate) fn new(base: &str, ca: Option<&Path>) -> Result<Self, ClientError> {
         let base = WebUrl::parse(base).map_err(ClientError::Url)?.as_url().clone();
         let mut http = reqwest::Client::builder()

@@ -3,7 +3,6 @@
 
 pub mod amazon;
 mod directory;
-mod people;
 mod story;
 
 pub use directory::{Directory, DirectoryError, replace};
@@ -14,7 +13,7 @@ use crate::{
     config::{Config, ConfigError, DatabaseUrl, WebUrl},
     entropy::{Entropy, SystemEntropy},
     keyring::init::{InitError, vault_make},
-    register::{RegisterError, init::first_staff},
+    register::{FirstStaff, RegisterError, init::first_staff},
     seal::{FileSeal, KeyFileError},
     server::{
         BindError, Limits, Listener, Tls,
@@ -77,15 +76,15 @@ pub async fn run(
     let ca: PathBuf = authority.ca_path().to_owned();
     let config = config(directory, &addresses.2, &ca)?;
     let remembered = directory.remembered()?;
-    let (vault, operator) = vault_open(&config, remembered.is_none()).await?;
+    let (vault, staff) = vault_open(&config, remembered.is_none()).await?;
     let client = Client::new(&addresses.0, (!options.tls_off).then_some(ca.as_path()))?;
     let doors = Doors { vault: vault.clone(), api, gateway, metrics: Metrics::install() };
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move { assembly::serve_doors(&config, doors, stop).await });
 
-    let told = match (remembered, operator) {
+    let told = match (remembered, staff) {
         (Some(told), _) => Ok(told),
-        (None, Some(operator)) => Box::pin(story::tell(&vault, &client, &operator, &application)).await,
+        (None, Some(staff)) => Box::pin(story::tell(&client, &staff, &application, &SystemEntropy)).await,
         (None, None) => Err(DevError::Answer("init")),
     };
     let told = told.and_then(|mut told| {
@@ -105,8 +104,8 @@ pub async fn run(
     Ok(served?)
 }
 
-/// Opens the vault of the directory, or makes it, which yields the operator's access key.
-async fn vault_open(config: &Config, new: bool) -> Result<(Vault, Option<crate::secret::SecretText>), DevError> {
+/// Opens the vault of the directory, or makes it, which yields its first staff.
+async fn vault_open(config: &Config, new: bool) -> Result<(Vault, Option<FirstStaff>), DevError> {
     if !new {
         let vault = assembly::vault_open(config).await?;
         assembly::unseal_at_start(config, &vault).await;
@@ -119,7 +118,7 @@ async fn vault_open(config: &Config, new: bool) -> Result<(Vault, Option<crate::
     let vault = assembly::vault_start(config, db).await?;
     vault.keyring.unseal(&seal).await.map_err(ServeError::from)?;
     let staff = first_staff(&vault.register, "officer@localhost", "operator@localhost").await?;
-    Ok((vault, Some(staff.operator.key)))
+    Ok((vault, Some(staff)))
 }
 
 fn config(directory: &Directory, amazon: &str, ca: &std::path::Path) -> Result<Config, DevError> {
@@ -167,11 +166,13 @@ pub enum DevError {
     #[error(transparent)]
     Register(#[from] RegisterError),
     #[error("setting up the sample tenant failed: {0}")]
-    Client(#[from] ClientError),
+    Story(Box<dyn std::error::Error + Send + Sync>),
     #[error("setting up the sample tenant failed: the answer of the {0} step is not the one expected")]
     Answer(&'static str),
-    #[error("a sample person was not added: {0}")]
-    Person(String),
-    #[error("too little memory to hash a password")]
-    Memory,
+}
+
+impl From<ClientError> for DevError {
+    fn from(error: ClientError) -> Self {
+        Self::Story(error.into())
+    }
 }

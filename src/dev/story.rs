@@ -1,9 +1,14 @@
 //! The sample tenant, set up over the vault's own HTTP API as people would, through the simulated Amazon's consent page.
 
-use super::{DevError, people::person_add};
+use super::DevError;
 use crate::{
-    cli::client::Client, dev::amazon::AmazonOptions, id::TenantId, policy::Role, secret::SecretText, vault::Vault,
+    cli::client::Client,
+    dev::amazon::AmazonOptions,
+    entropy::{Entropy, make_array},
+    register::FirstStaff,
+    secret::SecretText,
 };
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -14,16 +19,16 @@ const SCOPES: [&str; 4] = ["orders:read", "catalog:read", "inventory:read", "lis
 
 /// Sets the story up, and returns what a ready file says of it besides the addresses.
 pub(super) async fn tell(
-    vault: &Vault,
     client: &Client,
-    operator: &SecretText,
+    first: &FirstStaff,
     application: &AmazonOptions,
+    entropy: &dyn Entropy,
 ) -> Result<Value, DevError> {
-    let staff = client.with_token(operator.clone());
+    let staff = client.with_token(first.operator.key.clone());
     let tenant = id_of(&staff.post("/v1/tenants", &json!({ "name": "acme" })).await?)?;
-    let acme: TenantId = tenant.parse().map_err(|_| DevError::Answer("tenant"))?;
-    let customer = person_add(vault, Some(acme), "owner@acme.example", Role::Owner).await?;
-    let officer = person_add(vault, None, "security@localhost", Role::SecurityOfficer).await?;
+    let customer = person(&staff, Some(&tenant), "owner@acme.example", "owner", entropy).await?;
+    let security = client.with_token(first.officer.key.clone());
+    let officer = person(&security, None, "security@localhost", "security-officer", entropy).await?;
     let set = json!({
         "client_id": application.client_id,
         "client_secret": application.client_secret.expose(),
@@ -33,7 +38,7 @@ pub(super) async fn tell(
     let own = json!({ "name": "Own hosts", "service": "sync", "country": "DE", "basis": "own processing" });
     let sub_processor = id_of(&staff.post("/v1/sub-processors", &own).await?)?;
 
-    let owner = client.with_token(customer.token.clone());
+    let owner = client.with_token(SecretText::new(text_of(&customer["token"])?));
     let add = json!({ "tenant": tenant, "provider": PROVIDER, "name": "Birkenfeld EU", "kind": "seller",
         "region": "eu", "country": "DE", "account": null });
     let connection = id_of(&owner.post("/v1/connections", &add).await?)?;
@@ -46,9 +51,9 @@ pub(super) async fn tell(
         "tenant": tenant,
         "connection": connection,
         "worker": { "id": worker["id"], "client_id": worker["client_id"], "client_secret": worker["client_secret"] },
-        "customer": { "email": customer.email, "password": customer.password.expose(), "token": customer.token.expose() },
-        "officer": { "email": officer.email, "password": officer.password.expose(), "token": officer.token.expose() },
-        "operator": { "token": operator.expose() },
+        "customer": customer,
+        "officer": officer,
+        "operator": { "token": first.operator.key.expose() },
     }))
 }
 
@@ -66,6 +71,25 @@ async fn consent(browser: &Client, owner: &Client, connection: &str) -> Result<(
     Ok(())
 }
 
+/// Adds a person with a drawn password, and returns what they sign in with.
+async fn person(
+    client: &Client,
+    tenant: Option<&str>,
+    email: &str,
+    role: &str,
+    entropy: &dyn Entropy,
+) -> Result<Value, DevError> {
+    // Four classes of characters, as the vault asks for.
+    let password = format!("Dev-{}", HEXLOWER.encode(&make_array::<12>(entropy)));
+    let add = json!({ "tenant": tenant, "email": email, "role": role, "password": password });
+    let added = client.post("/v1/users", &add).await?;
+    Ok(json!({ "email": email, "password": password, "token": text_of(&added["access_key"])? }))
+}
+
+fn text_of(value: &Value) -> Result<String, DevError> {
+    value.as_str().map(str::to_owned).ok_or(DevError::Answer("create"))
+}
+
 fn id_of(made: &Value) -> Result<String, DevError> {
-    made["id"].as_str().map(str::to_owned).ok_or(DevError::Answer("create"))
+    text_of(&made["id"])
 }

@@ -48,7 +48,7 @@ pub async fn vault_open(config: &Config) -> Result<Vault, ServeError> {
     // Migrations only expand the schema, so that the version before this one can still run beside it; a schema newer
     // than this version is refused here.
     db.migrate().await?;
-    Ok(vault_start(config, db).await?)
+    vault_start(config, db).await
 }
 
 /// Puts the services together over a database that is migrated and holds a vault.

@@ -1,4 +1,5 @@
-//! What a running vault sweeps out by itself: traces of leases, consents and repeated requests that time has ended.
+//! What a running vault does by itself: it sweeps out the traces of leases, consents and repeated requests that time has
+//! ended, and goes on with what a wide cut left to do.
 
 use crate::{
     audit::{Batch, Change, ChangeError, Health, Sequencer},
@@ -17,6 +18,9 @@ pub async fn keep_up(vault: Vault, shutdown: CancellationToken) {
         if let Err(error) = sweep(&vault.sequencer).await {
             // What was not swept has ended all the same: each reader compares the time itself.
             tracing::warn!(%error, "nothing was swept out; trying again in a minute");
+        }
+        if let Err(error) = vault.custody.jobs_run().await {
+            tracing::warn!(%error, "a job of a wide cut is not done; trying again in a minute");
         }
     }
 }
