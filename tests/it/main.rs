@@ -5,10 +5,13 @@
 mod api;
 mod broker;
 mod cli;
+mod custody;
 mod envelope;
 mod gateway;
 mod layout;
 mod merkle;
+#[path = "../support/raw_http.rs"]
+mod raw_http;
 mod seal;
 mod server;
 mod store;

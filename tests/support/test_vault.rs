@@ -2,6 +2,7 @@
 //! its own, a clock that stands still, one tenant with one authorized connection, and workers that get leases.
 
 use leasehold::{
+    api::{self, ApiOptions, ApiState, Docs},
     audit::{Batch, Change, ChangeError},
     broker::{
         Addresses, Import, NewApplication,
@@ -14,14 +15,15 @@ use leasehold::{
     entropy::{Entropy, SystemEntropy, make_bearer},
     gateway::{self, GatewayLimits},
     id::{ConnectionId, GrantId, SubProcessorId, TenantId, UserId, WorkerId},
-    identity::IssueRequest,
+    identity::{IssueError, IssueRequest},
     keyring::{NewTenantKey, init::vault_make},
     policy::{
         Actor, Delivery, Module, Role, ScopeSet, decide,
-        decide::{ApplicationSet, ConnectionImport},
-        object::{OfTenant, VaultWide},
+        decide::{ApplicationSet, ConnectionImport, UserAdd},
+        object::{OfTenant, Users, VaultWide},
     },
-    seal::FileSeal,
+    register::{AddUser, Made, init::first_staff},
+    seal::{FileSeal, SealError},
     secret::{SecretHash, SecretText},
     server::{Limits, Listener, Tls, authority::DevAuthority, serve},
     store::{
@@ -40,8 +42,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 const PROVIDER: &str = "amazon-sp-api";
-/// A seller that the simulator knows, in the European region.
+/// Sellers that the simulator knows, in the European region: ours and the neighbour's.
 const SELLER: &str = "A2ZV5Q9KQ7MX1D";
+const OTHER_SELLER: &str = "A17KQ3W8RT5LNP";
 pub(crate) const MARKETPLACE: &str = "A1PA6795UKMFR9";
 const REDIRECT: &str = "https://localhost/callback";
 
@@ -59,6 +62,13 @@ impl Default for TestVaultOptions {
     }
 }
 
+/// Another tenant, with a connection and a worker of its own.
+pub(crate) struct Neighbour {
+    pub(crate) connection: ConnectionId,
+    pub(crate) worker: WorkerId,
+    pub(crate) worker_secret: SecretText,
+}
+
 pub(crate) struct TestVault {
     pub(crate) vault: Vault,
     pub(crate) clock: Arc<ManualClock>,
@@ -72,6 +82,15 @@ pub(crate) struct TestVault {
     pub(crate) connection: ConnectionId,
     pub(crate) worker: WorkerId,
     pub(crate) worker_secret: SecretText,
+    /// Base URL of the API.
+    pub(crate) api: String,
+    /// The access keys of the tenant's owner and of the security officer.
+    pub(crate) owner_key: SecretText,
+    pub(crate) officer_key: SecretText,
+    /// The authority that all listeners' certificates are from.
+    pub(crate) ca_pem: Vec<u8>,
+    simulator: Amazon,
+    client_secret: SecretText,
     shutdown: CancellationToken,
     _directory: TempDir,
 }
@@ -102,6 +121,10 @@ impl TestVault {
         let gateway = base_url(&listener);
         let router = gateway::router(vault.clone(), options.limits);
         tokio::spawn(serve(listener, router, Limits::default(), shutdown.clone()));
+        let listener = listen(&authority).await;
+        let api = base_url(&listener);
+        let router = api::router(ApiState::new(api_options(&vault, &api)));
+        tokio::spawn(serve(listener, router, Limits::default(), shutdown.clone()));
 
         let certificate = reqwest::Certificate::from_pem(&ca_pem).unwrap();
         let client = reqwest::Client::builder()
@@ -110,7 +133,7 @@ impl TestVault {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        let people = People::make(&vault, options.scopes.parse().unwrap(), options.delivery).await;
+        let people = People::make(&vault, "acme", options.scopes.parse().unwrap(), options.delivery).await;
         let new = NewApplication {
             provider: PROVIDER.into(),
             client_id: simulator.client_id(),
@@ -123,14 +146,14 @@ impl TestVault {
         let permit = decide::<ApplicationSet>(&operator, VaultWide).unwrap();
         vault.broker.application_set(permit, new).await.unwrap();
 
-        let refresh_token = consent(&client, &amazon, &simulator, &client_secret).await;
-        let owner = Actor::new(UserId::make(&*clock, &*entropy), Role::Owner, Some(tenant), 0).unwrap();
-        let permit = decide::<ConnectionImport>(&owner, OfTenant { tenant, id: connection }).unwrap();
-        let import = Import { account: Some(SELLER.into()), refresh_token };
-        vault.broker.import(permit, import).await.unwrap();
-
+        let staff = first_staff(&vault.register, "officer@example.com", "operator@example.com").await.unwrap();
+        let permit = decide::<UserAdd>(&operator, Users { of: Some(tenant) }).unwrap();
+        let new = AddUser { email: "owner@example.com".into(), role: Role::Owner, password: None };
+        let Made::New(_, owner_key) = vault.register.user_add(permit, new, None).await.unwrap() else {
+            panic!("nobody asked for this owner before");
+        };
         let People { worker, worker_secret, .. } = people;
-        Self {
+        let test = Self {
             vault,
             clock,
             amazon,
@@ -140,9 +163,35 @@ impl TestVault {
             connection,
             worker,
             worker_secret,
+            api,
+            owner_key,
+            officer_key: staff.officer.key,
+            ca_pem,
+            simulator,
+            client_secret,
             shutdown,
             _directory: directory,
-        }
+        };
+        test.import(tenant, connection, SELLER).await;
+        test
+    }
+
+    /// Makes another tenant, whose connection and worker are as ours.
+    pub(crate) async fn neighbour(&self, scopes: &'static str, delivery: Delivery) -> Neighbour {
+        let people = People::make(&self.vault, "bolt", scopes.parse().unwrap(), delivery).await;
+        self.import(people.tenant, people.connection, OTHER_SELLER).await;
+        let People { connection, worker, worker_secret, .. } = people;
+        Neighbour { connection, worker, worker_secret }
+    }
+
+    /// Takes in the credential that a seller's consent brings.
+    pub(crate) async fn import(&self, tenant: TenantId, connection: ConnectionId, seller: &str) {
+        let refresh_token = consent(&self.client, &self.amazon, &self.simulator, &self.client_secret, seller).await;
+        let owner = UserId::make(&*self.clock, &*self.vault.entropy);
+        let owner = Actor::new(owner, Role::Owner, Some(tenant), 0).unwrap();
+        let permit = decide::<ConnectionImport>(&owner, OfTenant { tenant, id: connection }).unwrap();
+        let import = Import { account: Some(seller.into()), refresh_token };
+        self.vault.broker.import(permit, import).await.unwrap();
     }
 
     /// Issues a lease to the worker, with all of the grant's scopes.
@@ -152,18 +201,58 @@ impl TestVault {
 
     /// Issues a lease, bound to a certificate where one is given.
     pub(crate) async fn lease_with(&self, certificate: Option<[u8; 32]>) -> String {
-        let client_id = self.worker.to_string();
-        let worker = self.vault.identity.worker(&client_id, self.worker_secret.expose()).await.unwrap();
+        let (worker, secret) = (self.worker, &self.worker_secret);
+        self.issue(worker, secret, self.connection, certificate).await.unwrap()
+    }
+
+    /// Issues a lease to a worker, or says why not.
+    pub(crate) async fn issue(
+        &self,
+        worker: WorkerId,
+        secret: &SecretText,
+        connection: ConnectionId,
+        certificate: Option<[u8; 32]>,
+    ) -> Result<String, IssueError> {
+        let worker = self.vault.identity.worker(&worker.to_string(), secret.expose()).await.unwrap();
         let request = IssueRequest {
             worker,
-            connection: self.connection,
+            connection,
             scopes: None,
             life: DEFAULT_LIFE,
             job: Some("nightly".into()),
             address: Ipv4Addr::LOCALHOST.into(),
             certificate,
         };
-        self.vault.identity.issue(request).await.unwrap().token.expose().to_owned()
+        self.vault.identity.issue(request).await.map(|issued| issued.token.expose().to_owned())
+    }
+
+    /// Asks the API to hand out the access token.
+    pub(crate) fn release(&self, lease: &str) -> reqwest::RequestBuilder {
+        self.client.post(format!("{}/v1/credential", self.api)).bearer_auth(lease)
+    }
+
+    /// Posts to the API as a person does, and returns what came back.
+    pub(crate) async fn post(&self, path: &str, key: &SecretText) -> Value {
+        let request = self.client.post(format!("{}{path}", self.api)).bearer_auth(key.expose());
+        let response = request.json(&serde_json::json!({ "reason": "a test" })).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Returns the whole log, oldest first.
+    pub(crate) async fn log(&self) -> Vec<log::EntryRow> {
+        let mut reader = self.vault.db.reader().await.unwrap();
+        let mut rows: Vec<log::EntryRow> = Vec::new();
+        loop {
+            let next = rows.last().map_or(0, |row| row.head.seq + 1);
+            let page = log::entry_page(&mut reader.link(), log::Stretch::From(next), 1_000).await.unwrap();
+            if page.is_empty() {
+                return rows;
+            }
+            rows.extend(page);
+        }
     }
 
     /// Returns where the key file of the seal lies.
@@ -233,6 +322,18 @@ fn base_url(listener: &Listener) -> String {
     format!("https://localhost:{}", listener.local_addr().port())
 }
 
+/// No test here opens the seal through the API.
+fn api_options(vault: &Vault, url: &str) -> ApiOptions {
+    ApiOptions {
+        vault: vault.clone(),
+        public_url: url.parse().unwrap(),
+        limits: api::Limits { rate: api::Rate { burst: 1_000_000, per_second: 1_000_000 }, ..api::Limits::default() },
+        open_seal: Arc::new(|_| Err(SealError::Corrupt { what: "no seal is offered here" })),
+        metrics: None,
+        docs: Docs::Hidden,
+    }
+}
+
 async fn start_vault(
     directory: &TempDir,
     clock: &Arc<ManualClock>,
@@ -272,12 +373,18 @@ async fn start_vault(
 }
 
 /// Walks through the simulator's consent page and exchanges the code, as the company did before it had a vault.
-async fn consent(client: &reqwest::Client, amazon: &str, simulator: &Amazon, secret: &SecretText) -> RefreshToken {
+async fn consent(
+    client: &reqwest::Client,
+    amazon: &str,
+    simulator: &Amazon,
+    secret: &SecretText,
+    seller: &str,
+) -> RefreshToken {
     let application = simulator.application_id();
     let form = [
         ("application_id", application.as_str()),
         ("redirect_uri", REDIRECT),
-        ("selling_partner_id", SELLER),
+        ("selling_partner_id", seller),
         ("decision", "confirm"),
     ];
     let answer = client.post(format!("{amazon}/apps/authorize/consent")).form(&form).send().await.unwrap();
@@ -298,6 +405,7 @@ async fn consent(client: &reqwest::Client, amazon: &str, simulator: &Amazon, sec
 
 /// The rows that a lease rests on.
 struct People {
+    name: &'static str,
     tenant: TenantId,
     connection: ConnectionId,
     grant: GrantId,
@@ -309,9 +417,10 @@ struct People {
 }
 
 impl People {
-    async fn make(vault: &Vault, scopes: ScopeSet, delivery: Delivery) -> Self {
+    async fn make(vault: &Vault, name: &'static str, scopes: ScopeSet, delivery: Delivery) -> Self {
         let (clock, entropy) = (&*vault.clock, &*vault.entropy);
         let make = || Self {
+            name,
             tenant: TenantId::make(clock, entropy),
             connection: ConnectionId::make(clock, entropy),
             grant: GrantId::make(clock, entropy),
@@ -342,14 +451,14 @@ impl Change for Arrange {
     type Refusal = Infallible;
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<People, ChangeError<Infallible>> {
-        let People { tenant, connection, grant, worker, sub_processor, delivery, .. } = self.people;
+        let People { name, tenant, connection, grant, worker, sub_processor, delivery, .. } = self.people;
         let at = batch.at();
         let link = &mut batch.link();
-        tenants::tenant_insert(link, tenant, "acme", at).await?;
+        tenants::tenant_insert(link, tenant, name, at).await?;
         keys::tenant_key_insert(link, tenant, &self.key.wrapped, 0, at).await?;
         let row = SubProcessorRow {
             id: sub_processor,
-            name: "our own hosts".into(),
+            name: format!("hosts for {name}"),
             service: "hosting".into(),
             country: "DE".into(),
             basis: "none_needed".into(),
@@ -357,7 +466,8 @@ impl Change for Arrange {
         };
         sub_processors::sub_processor_insert(link, &row).await?;
         let secret_hash = SecretHash::of(self.people.worker_secret.expose());
-        let new = NewWorker { id: worker, name: "sync-orders", module: Module::Ops, sub_processor, secret_hash };
+        let name = format!("sync-orders-{name}");
+        let new = NewWorker { id: worker, name: &name, module: Module::Ops, sub_processor, secret_hash };
         workers::worker_insert(link, &new, at).await?;
         let new = connections::NewConnection {
             id: connection,

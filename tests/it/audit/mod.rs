@@ -1,0 +1,2 @@
+mod sequencer;
+mod tampering;

@@ -1,0 +1,2 @@
+mod revocation;
+mod wider_cuts;

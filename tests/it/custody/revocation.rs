@@ -1,0 +1,246 @@
+//! What a revocation promises: exact at its acknowledgement, whatever is cached, whatever is in flight.
+
+use crate::{
+    raw_http::RawHttp,
+    test_vault::{TestVault, TestVaultOptions},
+};
+use leasehold::{
+    audit::{Batch, Change, ChangeError},
+    clock::Clock,
+    custody::{Destruction, Receipt},
+    id::{ConnectionId, WorkerId},
+    policy::Delivery,
+    secret::SecretText,
+};
+use serde_json::{Value, json};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+const ORDERS: &str = "/orders/v0/orders";
+const WORKERS: usize = 32;
+const NEIGHBOURS: usize = 4;
+/// What all workers together do before the customer revokes, and each does after.
+const BEFORE: usize = 96;
+const AFTER: usize = 4;
+
+async fn with_token_delivery() -> TestVault {
+    TestVault::with(TestVaultOptions { delivery: Delivery::Token, ..TestVaultOptions::default() }).await
+}
+
+async fn revoke(test: &TestVault) -> Receipt {
+    let path = format!("/v1/connections/{}/revoke", test.connection);
+    serde_json::from_value(test.post(&path, &test.owner_key).await).unwrap()
+}
+
+/// What the tasks share.
+struct Race {
+    test: TestVault,
+    revoked: AtomicBool,
+    stop: AtomicBool,
+    succeeded: AtomicUsize,
+}
+
+/// One thing that a worker did.
+struct Deed {
+    what: &'static str,
+    begun_after: bool,
+    status: u16,
+}
+
+impl Race {
+    /// Gets leases, takes the token and reads orders in turn, until told to stop.
+    async fn work(
+        self: Arc<Self>,
+        worker: WorkerId,
+        secret: SecretText,
+        connection: ConnectionId,
+        first: usize,
+    ) -> Vec<Deed> {
+        let mut lease = self.test.issue(worker, &secret, connection, None).await.unwrap();
+        let (mut deeds, mut after) = (Vec::new(), 0);
+        for turn in first.. {
+            let begun_after = self.revoked.load(Ordering::SeqCst);
+            let (what, status) = match turn % 3 {
+                0 => ("release", self.test.release(&lease).send().await.unwrap().status().as_u16()),
+                1 => ("gateway", read_orders(&self.test, &lease).await),
+                _ => match self.test.issue(worker, &secret, connection, None).await {
+                    Ok(issued) => {
+                        lease = issued;
+                        ("issue", 200)
+                    }
+                    Err(_) => ("issue", 403),
+                },
+            };
+            if status == 200 && !begun_after {
+                self.succeeded.fetch_add(1, Ordering::SeqCst);
+            }
+            deeds.push(Deed { what, begun_after, status });
+            after += usize::from(begun_after);
+            if after >= AFTER && self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+        }
+        deeds
+    }
+}
+
+/// Reads orders through the gateway to the end; a body that breaks off is no success.
+async fn read_orders(test: &TestVault, lease: &str) -> u16 {
+    match test.get(ORDERS, lease).send().await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            if response.bytes().await.is_ok() { status } else { 0 }
+        }
+        Err(_) => 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_passes_a_revocation_while_thirty_two_workers_try() {
+    let test = with_token_delivery().await;
+    let neighbour = test.neighbour("orders:read", Delivery::Token).await;
+    let token = test.vault.broker.token(test.connection).await.unwrap();
+    let race = Arc::new(Race {
+        test,
+        revoked: AtomicBool::new(false),
+        stop: AtomicBool::new(false),
+        succeeded: AtomicUsize::new(0),
+    });
+    let test = &race.test;
+    let ours: Vec<_> = (0..WORKERS)
+        .map(|first| {
+            let secret = test.worker_secret.clone();
+            tokio::spawn(Arc::clone(&race).work(test.worker, secret, test.connection, first))
+        })
+        .collect();
+    let theirs: Vec<_> = (0..NEIGHBOURS)
+        .map(|first| {
+            let secret = neighbour.worker_secret.clone();
+            tokio::spawn(Arc::clone(&race).work(neighbour.worker, secret, neighbour.connection, first))
+        })
+        .collect();
+    while race.succeeded.load(Ordering::SeqCst) < BEFORE {
+        tokio::task::yield_now().await;
+    }
+
+    let receipt = revoke(test).await;
+    race.revoked.store(true, Ordering::SeqCst);
+    // What the kernel had taken already cannot be recalled: the simulator reads it before it answers this.
+    test.reached_amazon(ORDERS).await;
+    let receipt_at = test.clock.now();
+    test.clock.advance(Duration::from_secs(1));
+    race.stop.store(true, Ordering::SeqCst);
+
+    let mut late = 0;
+    for worker in ours {
+        for deed in worker.await.unwrap().into_iter().filter(|deed| deed.begun_after) {
+            assert_eq!(deed.status, 403, "{} was begun after the receipt", deed.what);
+            late += 1;
+        }
+    }
+    assert!(late >= WORKERS * AFTER);
+    for worker in theirs {
+        for deed in worker.await.unwrap() {
+            assert_eq!(deed.status, 200, "{} of the other tenant", deed.what);
+        }
+    }
+
+    let connection = test.connection.to_string();
+    for row in test.log().await.into_iter().filter(|row| row.head.seq > receipt.seq) {
+        let payload: Value = serde_json::from_str(&row.payload.unwrap()).unwrap();
+        let used = matches!(&*row.head.kind, "lease.issued" | "credential.released" | "gateway.admitted");
+        let ours = payload["object"]["id"] == *connection;
+        assert!(!(used && ours), "{} {} after {}", row.head.kind, row.head.seq, receipt.seq);
+    }
+
+    assert!(matches!(receipt.destruction, Destruction::Done { credentials: 1.., .. }));
+    assert_eq!(receipt.residual.count, 1, "one worker took one token");
+    let residual = &receipt.residual.tokens[0];
+    assert_eq!((residual.worker, residual.generation), (test.worker, token.generation));
+    assert_eq!(residual.ends_at, token.expires_at);
+    assert_eq!(receipt.residual.last_ends_at, Some(token.expires_at));
+
+    let reached = test.reached_amazon("/").await;
+    let with_token = reached.iter().filter(|entry| entry["headers"]["x-amz-access-token"] == token.secret.expose());
+    let (before, after): (Vec<_>, Vec<_>) =
+        with_token.partition(|entry| entry["at"].as_str().unwrap() <= &*receipt_at.to_string());
+    assert!(!before.is_empty());
+    assert!(after.is_empty(), "{after:?}");
+    leasehold::audit::verify::verify_log(&test.vault.db, |_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_body_in_flight_is_broken_off_and_never_ends_cleanly() {
+    let test = TestVault::start().await;
+    let lease = test.lease().await;
+    test.steer(json!({ "slow_body": {
+        "path_prefix": ORDERS, "chunks": 100_000, "chunk_bytes": 1_024, "interval_ms": 1,
+    } }))
+    .await;
+    let mut raw = RawHttp::connect(&test.gateway, &test.ca_pem).await;
+    let request = format!("GET {ORDERS} HTTP/1.1\r\nHost: localhost\r\nx-amz-access-token: {lease}\r\n\r\n");
+    assert!(raw.send(request.as_bytes()).await);
+    let (status, head) = raw.head().await.unwrap();
+    assert_eq!(status, 200);
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    assert!(raw.more().await);
+
+    let receipt = revoke(&test).await;
+    assert!(receipt.requests_cut >= 1);
+    assert!(receipt.confirmation.is_some());
+    while raw.more().await {}
+    assert!(!raw.unread().ends_with(b"0\r\n\r\n"), "the body ended cleanly");
+    let ended = test.entries_once("gateway.ended", 1).await;
+    assert_eq!(ended[0]["outcome"], "cut");
+    assert!(ended[0]["details"]["bytes_down"].as_u64().unwrap() > 0);
+    let confirmed = test.entries("cut.confirmed").await;
+    assert_eq!(confirmed[0]["details"]["requests_cut"], receipt.requests_cut);
+}
+
+/// Raises an epoch and tells nobody: no cache, no request in flight hears of it.
+struct RaiseSilently(ConnectionId);
+
+impl Change for RaiseSilently {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
+        batch.raise_unannounced(self.0.as_uuid()).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_lease_already_cached_in_memory_is_refused_by_the_fence() {
+    let test = with_token_delivery().await;
+    let lease = test.lease().await;
+    assert_eq!(read_orders(&test, &lease).await, 200);
+    assert_eq!(test.release(&lease).send().await.unwrap().status(), 200);
+    let reached = test.reached_amazon(ORDERS).await.len();
+    test.vault.sequencer.commit(RaiseSilently(test.connection)).await.unwrap();
+    assert_eq!(read_orders(&test, &lease).await, 403);
+    assert_eq!(test.release(&lease).send().await.unwrap().status(), 403);
+    assert_eq!(test.reached_amazon(ORDERS).await.len(), reached);
+    let refused = test.entries_once("lease.refused", 1).await;
+    assert_eq!(refused[0]["details"]["reason"], "connection_revoked");
+}
+
+#[tokio::test]
+async fn a_revocation_commits_while_the_vault_is_sealed() {
+    let test = TestVault::start().await;
+    let lease = test.lease().await;
+    test.vault.keyring.seal();
+    let receipt = revoke(&test).await;
+    assert_eq!(receipt.leases_ended, 1);
+    assert!(matches!(receipt.destruction, Destruction::Done { credentials: 1.., data_keys: 1.., .. }));
+    let revoked = test.entries("connection.revoked").await;
+    assert_eq!(revoked.len(), 1);
+    assert_eq!(test.get(ORDERS, &lease).send().await.unwrap().status(), 503);
+    assert!(test.reached_amazon(ORDERS).await.is_empty());
+}
