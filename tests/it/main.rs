@@ -6,6 +6,7 @@ mod api;
 mod broker;
 mod cli;
 mod custody;
+mod dev;
 mod envelope;
 mod gateway;
 mod layout;
