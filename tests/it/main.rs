@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only, and these are what they arrange with")]
 
 mod api;
+mod audit;
 mod broker;
 mod cli;
 mod custody;
 mod dev;
 mod envelope;
 mod gateway;
+#[path = "../support/hostile_paths.rs"]
+mod hostile_paths;
 mod layout;
 mod merkle;
 #[path = "../support/raw_http.rs"]
@@ -16,5 +19,7 @@ mod raw_http;
 mod seal;
 mod server;
 mod store;
+#[path = "../support/test_log.rs"]
+mod test_log;
 #[path = "../support/test_vault.rs"]
 mod test_vault;

@@ -1,0 +1,116 @@
+//! A log alone: a vault's row in a new SQLite file, and a sequencer, with nothing that speaks to the outside.
+
+use leasehold::{
+    audit::{Effect, Sequencer, SequencerOptions, StartError, Use},
+    clock::{Clock, ManualClock, Timestamp},
+    domain::{
+        event::{Event, Kind, Outcome, Payload, Subject},
+        fence::Incarnation,
+        lease::{Epochs, Lease},
+    },
+    entropy::SystemEntropy,
+    id::{ConnectionId, GrantId, LeaseId, SubProcessorId, TenantId, WorkerId},
+    keyring::init::vault_make,
+    policy::{Delivery, Module},
+    seal::FileSeal,
+    store::{Db, Missing, log, vault},
+};
+use std::{sync::Arc, time::Duration};
+use tempfile::TempDir;
+
+pub(crate) struct TestLog {
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) sequencer: Sequencer,
+    incarnation: Incarnation,
+    _directory: TempDir,
+}
+
+impl TestLog {
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
+        let url = format!("sqlite:{}", directory.path().join("vault.db").display());
+        let db = Db::open(&url, Missing::Create).await.unwrap();
+        db.migrate().await.unwrap();
+        let seal = FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap();
+        vault_make(&db, &seal, &*clock, &SystemEntropy).await.unwrap();
+        let row = vault::vault_show(&mut db.reader().await.unwrap().link()).await.unwrap().unwrap();
+        let sequencer = begin(&db, &clock).await.unwrap();
+        Self { db, clock, sequencer, incarnation: row.incarnation, _directory: directory }
+    }
+
+    /// Starts a second sequencer on the same database, as the next start of the process does.
+    pub(crate) async fn start_again(&self) -> Result<Sequencer, StartError> {
+        begin(&self.db, &self.clock).await
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        TenantId::make(&*self.clock, &SystemEntropy)
+    }
+
+    /// Makes a lease that rests on subjects that nobody has raised.
+    pub(crate) fn lease(&self, tenant: TenantId) -> Lease {
+        let (clock, entropy) = (&*self.clock, &SystemEntropy);
+        let now = clock.now();
+        Lease {
+            id: LeaseId::make(clock, entropy),
+            incarnation: self.incarnation,
+            tenant,
+            connection: ConnectionId::make(clock, entropy),
+            grant: GrantId::make(clock, entropy),
+            worker: WorkerId::make(clock, entropy),
+            sub_processor: SubProcessorId::make(clock, entropy),
+            epochs: Epochs { vault: 0, tenant: 0, connection: 0, grant: 0, worker: 0, objection: 0 },
+            issued_at: now,
+            expires_at: now.plus(Duration::from_secs(900)),
+            module: Module::Ops,
+            delivery: Delivery::Gateway,
+            certificate: None,
+            job: None,
+            scopes: "orders:read".parse().unwrap(),
+        }
+    }
+
+    pub(crate) fn use_of(&self, lease: &Lease) -> Use {
+        let event = event(lease.tenant, Kind::GatewayAdmitted);
+        Use { lease: lease.into(), effect: Effect::Pass, event }
+    }
+
+    /// Returns the whole log, oldest first.
+    pub(crate) async fn entries(&self) -> Vec<log::EntryRow> {
+        let mut reader = self.db.reader().await.unwrap();
+        log::entry_page(&mut reader.link(), log::Stretch::From(0), 10_000).await.unwrap()
+    }
+
+    /// Returns the entries of a kind once there are `count`: what nobody waits for is written a moment later.
+    pub(crate) async fn entries_once(&self, kind: &str, count: usize) -> Vec<log::EntryRow> {
+        let written = async {
+            loop {
+                let entries: Vec<_> = self.entries().await.into_iter().filter(|row| row.head.kind == kind).collect();
+                if entries.len() >= count {
+                    return entries;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), written).await.expect("the entries are written")
+    }
+
+    /// Alters the database behind the vault's back.
+    pub(crate) async fn tamper(&self, statement: &'static str) {
+        self.db.reader().await.unwrap().link().run(statement).await.unwrap();
+    }
+}
+
+async fn begin(db: &Db, clock: &Arc<ManualClock>) -> Result<Sequencer, StartError> {
+    let clock = Arc::<ManualClock>::clone(clock);
+    let options = SequencerOptions { db: db.clone(), clock, entropy: Arc::new(SystemEntropy) };
+    Ok(Sequencer::start(options).await?.0)
+}
+
+pub(crate) fn event(tenant: TenantId, kind: Kind) -> Event {
+    let details = serde_json::json!({ "a": "test" });
+    let payload = Payload { actor: Subject::VAULT, object: Subject::VAULT, outcome: Outcome::Allowed, details };
+    Event::make(&SystemEntropy, tenant, kind, &payload)
+}
