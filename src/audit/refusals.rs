@@ -34,6 +34,15 @@ struct Seen {
     repeated: u64,
 }
 
+impl Seen {
+    /// Writes the entry that says how often a refusal was repeated, where it was.
+    fn counted(&self, reason: &'static str, entropy: &dyn Entropy) -> Option<Event> {
+        let details = serde_json::json!({ "reason": reason, "repeated": self.repeated });
+        let payload = Payload { actor: self.actor, object: self.object, outcome: Outcome::Refused, details };
+        (self.repeated > 0).then(|| Event::make(entropy, self.tenant, self.kind, &payload))
+    }
+}
+
 /// The refusals of the minute that runs.
 #[derive(Default)]
 pub(super) struct Refusals(HashMap<Sameness, Seen>);
@@ -49,21 +58,25 @@ pub(super) struct Refused<'a> {
 }
 
 impl Refusals {
-    /// Takes note of a refusal; yields the entry to append where it is the first of its kind in this minute.
-    pub(super) fn note(&mut self, refused: Refused<'_>, at: Timestamp, entropy: &dyn Entropy) -> Option<Event> {
+    /// Takes note of a refusal; yields the entry to append where it is the first of its kind in this minute, behind the count
+    /// of an earlier minute that no sweep has come by yet: whoever hammers on must not overwrite it.
+    pub(super) fn note(&mut self, refused: Refused<'_>, at: Timestamp, entropy: &dyn Entropy) -> Vec<Event> {
         metrics::counter!("leasehold_refusals_total", "reason" => refused.sameness.reason).increment(1);
         let minute = at.as_minutes();
         if let Some(seen) = self.0.get_mut(&refused.sameness) {
             if seen.minute == minute {
                 seen.repeated += 1;
-                return None;
+                return Vec::new();
             }
         } else if self.0.len() >= MOST {
-            return None;
+            return Vec::new();
         }
         let Refused { sameness, tenant, kind, actor, object, details } = refused;
-        self.0.insert(sameness, Seen { minute, tenant, kind, actor, object, repeated: 0 });
-        Some(Event::make(entropy, tenant, kind, &Payload { actor, object, outcome: Outcome::Refused, details }))
+        let reason = sameness.reason;
+        let before = self.0.insert(sameness, Seen { minute, tenant, kind, actor, object, repeated: 0 });
+        let mut events: Vec<Event> = before.and_then(|seen| seen.counted(reason, entropy)).into_iter().collect();
+        events.push(Event::make(entropy, tenant, kind, &Payload { actor, object, outcome: Outcome::Refused, details }));
+        events
     }
 
     /// Forgets refusals whose entries did not become durable.
@@ -81,11 +94,7 @@ impl Refusals {
             if seen.minute >= minute {
                 return true;
             }
-            if seen.repeated > 0 {
-                let details = serde_json::json!({ "reason": sameness.reason, "repeated": seen.repeated });
-                let (actor, object, outcome) = (seen.actor, seen.object, Outcome::Refused);
-                events.push(Event::make(entropy, seen.tenant, seen.kind, &Payload { actor, object, outcome, details }));
-            }
+            events.extend(seen.counted(sameness.reason, entropy));
             false
         });
         events

@@ -276,8 +276,8 @@ impl Worker {
             map.insert("reason".to_owned(), sameness.reason.into());
         }
         let refused = Refused { sameness, tenant, kind, actor, object, details: &details };
-        let event = self.refusals.note(refused, self.options.clock.now(), &*self.options.entropy);
-        batch.extend(event.map(Pending::Note));
+        let events = self.refusals.note(refused, self.options.clock.now(), &*self.options.entropy);
+        batch.extend(events.into_iter().map(Pending::Note));
     }
 
     /// Commits a batch; an operation that alone breaks it is isolated, and the others go on.
@@ -428,8 +428,11 @@ impl Worker {
         let mut details = serde_json::Value::Null;
         let refused = refusals::of_lease(&what.lease, refusal, what.event.kind, &mut details);
         let sameness = refused.sameness.clone();
-        if let Some(event) = self.refusals.note(refused, batch.at(), &*self.options.entropy) {
+        let events = self.refusals.note(refused, batch.at(), &*self.options.entropy);
+        if !events.is_empty() {
             noted.push(sameness);
+        }
+        for event in events {
             batch.append(event).await?;
         }
         Ok(())
