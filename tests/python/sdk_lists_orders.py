@@ -1,12 +1,12 @@
 """Lists orders and a catalog item with Amazon's own SDK, configured with nothing but our addresses.
 
-Reads the ready file of `leasehold dev` (first argument) and prints one JSON object of what the worker got.
+The development CA has to be in the bundle of this environment's `certifi` already: the SDK trusts no other, and reads it
+when it is imported. Reads the ready file of `leasehold dev` (first argument) and prints one JSON object of what the worker got.
 """
 
 import json
 import sys
 
-import certifi
 from spapi import SPAPIClient, SPAPIConfig
 from spapi.api.catalogitems_v2022_04_01.catalog_api import CatalogApi
 from spapi.api.orders_v0.orders_v0_api import OrdersV0Api
@@ -14,19 +14,9 @@ from spapi.api.orders_v0.orders_v0_api import OrdersV0Api
 MARKETPLACE_UK = "A1F83G8C2ARO7P"
 
 
-def trust(authority: str) -> None:
-    """Adds the development CA to this environment's own bundle, once: the SDK takes no other."""
-    with open(authority, encoding="ascii") as file:
-        pem = file.read()
-    with open(certifi.where(), "r+", encoding="utf-8") as bundle:
-        if pem not in bundle.read():
-            bundle.write("\n" + pem)
-
-
 def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         ready = json.load(file)
-    trust(ready["ca"])
     worker = ready["worker"]
     config = SPAPIConfig(
         client_id=worker["client_id"],
