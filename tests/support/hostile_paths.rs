@@ -198,7 +198,7 @@ const HEADS: &[&str] = &[
 /// Returns hostile ways to write each of `allowed`, paths such as `/orders/v0/orders/902-1/address` without a query. Several
 /// hundred for each; none twice. Some hold raw control characters, which an HTTP client refuses to send: write those to the
 /// socket.
-pub fn hostile_variants(allowed: &[&str]) -> Vec<String> {
+pub(crate) fn hostile_variants(allowed: &[&str]) -> Vec<String> {
     let mut variants = Vec::new();
     for path in allowed {
         between_segments(path, &mut variants);

@@ -21,7 +21,6 @@ pub(crate) struct RawHttp {
 pub(crate) struct RawAnswer {
     pub(crate) status: u16,
     pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
     /// Whether the body ended as its framing says that it should.
     pub(crate) complete: bool,
 }
@@ -90,14 +89,15 @@ impl RawHttp {
                 None => Some(0),
             };
             if let Some(end) = end {
-                let body = self.unread.drain(..end).collect();
-                return Some(RawAnswer { status, head, body, complete: true });
+                self.unread.drain(..end);
+                return Some(RawAnswer { status, head, complete: true });
             }
             if !self.more().await {
                 break false;
             }
         };
-        Some(RawAnswer { status, head, body: std::mem::take(&mut self.unread), complete })
+        self.unread.clear();
+        Some(RawAnswer { status, head, complete })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 
-#[expect(unreachable_pub, reason = "the gateway's tests include it too")]
 #[path = "../../../../tests/support/hostile_paths.rs"]
 mod hostile_paths;
 
