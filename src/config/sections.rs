@@ -166,7 +166,7 @@ sections! {
         /// How long requests under way may take to end at shutdown.
         drain_timeout_s: Seconds<1, 600> = Seconds::new(25),
         /// Requests that one address may make of the API in a second.
-        requests_per_second_per_address: Count<1, 1_000_000> = Count::new(200),
+        requests_per_second_per_address: Count<1, 1_000_000> = Count::new(100_000),
     }
 
     /// Who may read `/metrics`.
