@@ -6,7 +6,6 @@ use http::{HeaderMap, Request, StatusCode, header};
 use leasehold::{
     api::{self, ApiOptions, ApiState, Docs, Limits, Rate},
     policy::Delivery,
-    register::init::first_staff,
     seal::FileSeal,
 };
 use serde_json::{Value, json};
@@ -78,7 +77,6 @@ impl World {
     pub(super) async fn make() -> Self {
         let options = TestVaultOptions { delivery: Delivery::Token, ..TestVaultOptions::default() };
         let test = TestVault::with(options).await;
-        let staff = first_staff(&test.vault.register, "officer@example.com", "operator@example.com").await.unwrap();
         let path = test.seal_path();
         let options = ApiOptions {
             vault: test.vault.clone(),
@@ -95,13 +93,14 @@ impl World {
         };
         let nobody = || Person { id: String::new(), key: String::new() };
         let no_tenant = || Tenant { id: String::new(), owner: nobody(), viewer: nobody() };
-        let person =
-            |of: leasehold::register::StaffKey| Person { id: of.user.to_string(), key: of.key.expose().to_owned() };
+        let [officer, operator] = test.staff.map(|id| id.to_string());
+        let officer = Person { id: officer, key: test.officer_key.expose().to_owned() };
+        let operator = Person { id: operator, key: test.operator_key.expose().to_owned() };
         let mut world = Self {
             own: no_tenant(),
             foreign: no_tenant(),
-            operator: person(staff.operator),
-            officer: person(staff.officer),
+            operator,
+            officer,
             auditor: nobody(),
             sub_processor: String::new(),
             router: api::router(ApiState::new(options)),
@@ -111,18 +110,20 @@ impl World {
         let officer = world.officer.key.clone();
         world.auditor = world.user(&officer, None, "auditor").await;
         let acme = world.test.tenant.to_string();
-        world.own = world.people(acme).await;
+        let first = world.test.owner_key.expose().to_owned();
+        world.own = world.people(acme, &first).await;
         let key = &world.operator.key;
         let other = world.send("POST", "/v1/tenants", Some(key), Some(json!({ "name": "Other" }))).await.expect(201);
-        world.foreign = world.people(text(&other["id"])).await;
+        let key = world.operator.key.clone();
+        world.foreign = world.people(text(&other["id"]), &key).await;
         let host = json!({ "name": "Host", "service": "Hosts", "country": "DE", "basis": "EU" });
         let host = world.send("POST", "/v1/sub-processors", Some(&world.operator.key), Some(host)).await.expect(201);
         world.sub_processor = text(&host["id"]);
         world
     }
 
-    async fn people(&self, tenant: String) -> Tenant {
-        let owner = self.user(&self.operator.key, Some(&tenant), "owner").await;
+    async fn people(&self, tenant: String, adds: &str) -> Tenant {
+        let owner = self.user(adds, Some(&tenant), "owner").await;
         let viewer = self.user(&owner.key, Some(&tenant), "viewer").await;
         Tenant { id: tenant, owner, viewer }
     }
