@@ -93,6 +93,46 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// Returns the time now. It may go backwards when the host's clock is set; the audit log's time does not.
     fn now(&self) -> Timestamp;
+
+    /// Returns how long the host has been up, on a clock that nobody sets and that goes on while the host sleeps.
+    fn uptime(&self) -> Uptime;
+}
+
+/// A moment in a host's uptime, in nanoseconds. Comparable on one host only, and only until it starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uptime(u64);
+
+impl Uptime {
+    /// Reads nanoseconds since the host started.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Returns nanoseconds since the host started.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Adds `span`, saturating at the end of time.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// Returns the time from `earlier` to here, or zero where `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Reads the host's uptime: `CLOCK_BOOTTIME`, which, unlike `CLOCK_MONOTONIC`, does not stand still in a suspended host.
+fn host_uptime() -> Uptime {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    Uptime(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// The host's clock.
@@ -104,9 +144,13 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_microsecond())
     }
+
+    fn uptime(&self) -> Uptime {
+        host_uptime()
+    }
 }
 
-/// A clock that stands still until it is told to move, for tests and simulations.
+/// A clock that stands still until it is told to move, for tests and simulations. Its uptime is the host's all the same.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
@@ -131,6 +175,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Uptime {
+        host_uptime()
     }
 }
 

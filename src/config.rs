@@ -55,6 +55,13 @@ impl Config {
         Ok(config)
     }
 
+    /// Returns what receipts call this process.
+    #[must_use]
+    pub fn node_name(&self) -> String {
+        let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+        self.node.name.clone().unwrap_or_else(host)
+    }
+
     /// Returns how the listeners speak TLS.
     ///
     /// # Errors

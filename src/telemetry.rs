@@ -4,7 +4,7 @@
 mod metrics_table;
 mod process;
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, store::notice_layer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_table::{Kind, METRICS};
 use std::{
@@ -15,7 +15,9 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Upper bounds of the histograms of durations, in seconds: from a refusal out of a cache to a provider on its knees.
 const LATENCIES_S: [f64; 17] = [
@@ -44,14 +46,17 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    let registry = tracing_subscriber::registry().with(filter);
+    // The filter is the log's alone: the store hears the database's warnings whatever is logged.
+    let registry = tracing_subscriber::registry().with(notice_layer());
     match format {
         // The innermost span is written too: it is the request's, and holds its id.
         LogFormat::Json => {
-            Box::new(registry.with(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)))
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            Box::new(registry.with(lines.with_filter(filter)))
         }
         LogFormat::Text => {
-            Box::new(registry.with(lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))))
+            let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            Box::new(registry.with(lines.with_filter(filter)))
         }
     }
 }

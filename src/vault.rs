@@ -6,6 +6,7 @@ use crate::{
     clock::Clock,
     custody::{Custody, InFlight},
     entropy::Entropy,
+    fleet::{Fleet, FleetOptions},
     id::NodeId,
     identity::Identity,
     keyring::Keyring,
@@ -13,6 +14,7 @@ use crate::{
     store::Db,
 };
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What a vault is made of.
 pub struct VaultOptions {
@@ -28,6 +30,8 @@ pub struct VaultOptions {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// What the operator knows this node by; receipts name it.
+    pub name: String,
 }
 
 /// The services. Cloning shares them.
@@ -47,6 +51,8 @@ pub struct Vault {
     pub custody: Arc<Custody>,
     /// The vault's books.
     pub register: Arc<Register>,
+    /// This node among the others.
+    pub fleet: Arc<Fleet>,
     /// Requests in flight through the gateway.
     pub in_flight: InFlight,
     /// The time.
@@ -64,10 +70,19 @@ impl Vault {
     /// # Errors
     /// Where there is no vault in the database, the log's head does not fit, or the clock lies behind the log.
     pub async fn start(options: VaultOptions) -> Result<(Self, tokio::task::JoinHandle<()>), StartError> {
-        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy } = options;
-        let sequencing = SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy) };
-        let (sequencer, task) = Sequencer::start(sequencing).await?;
+        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name } = options;
         let node = NodeId::make(&*clock, &*entropy);
+        let sequencing =
+            SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy), node };
+        let (sequencer, task) = Sequencer::start(sequencing).await?;
+        let fleet = Fleet::new(FleetOptions {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            clock: Arc::clone(&clock),
+            node,
+            name,
+        });
+        let dialer = dialer.under(fleet.lease());
         let keyring =
             Arc::new(Keyring::sealed(db.clone(), sequencer.clone(), Arc::clone(&clock), Arc::clone(&entropy)));
         let identity = Arc::new(Identity::new(
@@ -96,7 +111,7 @@ impl Vault {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         }));
-        let in_flight = InFlight::default();
+        let in_flight = InFlight::new(fleet.lease());
         let custody = Arc::new(Custody {
             db: db.clone(),
             sequencer: sequencer.clone(),
@@ -105,11 +120,27 @@ impl Vault {
             in_flight: in_flight.clone(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
-            node,
+            fleet: Arc::clone(&fleet),
+            identity: Arc::clone(&identity),
         });
         tokio::spawn(Arc::clone(&custody).follow_raises());
+        let following = Arc::<Custody>::clone(&custody);
+        tokio::spawn(Arc::clone(&fleet).run(following, CancellationToken::new()));
         Ok((
-            Self { db, sequencer, keyring, identity, broker, custody, register, in_flight, clock, entropy, node },
+            Self {
+                db,
+                sequencer,
+                keyring,
+                identity,
+                broker,
+                custody,
+                register,
+                fleet,
+                in_flight,
+                clock,
+                entropy,
+                node,
+            },
             task,
         ))
     }

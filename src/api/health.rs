@@ -21,8 +21,11 @@ async fn live() -> Json<serde_json::Value> {
 /// Says whether the vault can serve, or why not.
 async fn ready(State(state): State<ApiState>) -> Result<Json<serde_json::Value>, Problem> {
     let not = |reason| Problem::new(ProblemKind::Unavailable).with_reason(reason);
-    if *state.vault.sequencer.health().borrow() != Health::Open {
-        return Err(not("log_closed"));
+    match &*state.vault.sequencer.health().borrow() {
+        Health::Open => {}
+        Health::Lost(_) => return Err(not("database")),
+        Health::Quarantined(_) => return Err(not("quarantined")),
+        Health::Poisoned(_) => return Err(not("log_closed")),
     }
     let row = async { vault::vault_show(&mut state.vault.db.reader().await?.link()).await }.await;
     if !matches!(row, Ok(Some(_))) {

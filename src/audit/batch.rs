@@ -14,7 +14,8 @@ use crate::{
     store::{
         Link, StoreError, fences,
         leases::{self, LeaseCountKey, ResidualKey},
-        log::{self, ChainHead, EntryRow},
+        log::{self, ChainHead, EntryRow, HeadRow},
+        nodes,
     },
 };
 use std::collections::{HashMap, HashSet};
@@ -24,17 +25,22 @@ use uuid::Uuid;
 pub struct Batch<'c> {
     link: Link<'c>,
     at: Timestamp,
+    turn: i64,
     incarnation: Incarnation,
     next_seq: i64,
     entries: Vec<EntryRow>,
     /// What changes recorded, to be announced once it is durable.
     announced: Vec<(TenantId, Kind, String)>,
+    /// The same, by their sequence numbers.
+    announced_seqs: HashSet<i64>,
     chains: HashMap<TenantId, Option<ChainHead>>,
     epochs: HashMap<Uuid, i64>,
     raised: Vec<Fence>,
     ended: HashSet<LeaseId>,
     counts: HashMap<LeaseCountKey, i64>,
     residuals: HashSet<ResidualKey>,
+    /// Whether other nodes have to be told that there is something to follow.
+    telling: bool,
     bytes: String,
 }
 
@@ -58,20 +64,23 @@ pub(super) struct Written {
 
 impl<'c> Batch<'c> {
     /// Opens a batch on a link that holds the lock on the head.
-    pub(super) fn new(link: Link<'c>, at: Timestamp, next_seq: i64, incarnation: Incarnation) -> Self {
+    pub(super) fn new(link: Link<'c>, at: Timestamp, head: &HeadRow, incarnation: Incarnation) -> Self {
         Self {
             link,
             at,
+            turn: head.turn,
             incarnation,
-            next_seq,
+            next_seq: head.size,
             entries: Vec::new(),
             announced: Vec::new(),
+            announced_seqs: HashSet::new(),
             chains: HashMap::new(),
             epochs: HashMap::new(),
             raised: Vec::new(),
             ended: HashSet::new(),
             counts: HashMap::new(),
             residuals: HashSet::new(),
+            telling: false,
             bytes: String::with_capacity(512),
         }
     }
@@ -80,6 +89,12 @@ impl<'c> Batch<'c> {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Returns the batch's turn at the head, which orders it among all nodes' batches.
+    #[must_use]
+    pub fn turn(&self) -> i64 {
+        self.turn
     }
 
     /// Lends the transaction, for store functions.
@@ -93,6 +108,8 @@ impl<'c> Batch<'c> {
     /// Where the tenant's chain head cannot be read.
     pub async fn record(&mut self, event: Event) -> Result<i64, StoreError> {
         self.announced.push((event.tenant, event.kind, event.payload.clone()));
+        self.announced_seqs.insert(self.next_seq);
+        self.telling = true;
         self.append(event).await
     }
 
@@ -106,13 +123,15 @@ impl<'c> Batch<'c> {
         Ok(epoch)
     }
 
-    /// Raises a subject's epoch without announcing it: the caller stops what is in flight himself, and counts it.
+    /// Raises a subject's epoch without announcing it here: the caller stops what is in flight on this node himself, and
+    /// counts it.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn raise_unannounced(&mut self, subject: Uuid) -> Result<i64, StoreError> {
-        let epoch = fences::epoch_raise(&mut self.link, subject).await?;
+        let epoch = fences::epoch_raise(&mut self.link, subject, self.turn).await?;
         self.epochs.insert(subject, epoch);
+        self.telling = true;
         Ok(epoch)
     }
 
@@ -121,8 +140,9 @@ impl<'c> Batch<'c> {
     /// # Errors
     /// Where the database fails.
     pub async fn end_lease(&mut self, lease: LeaseId, expires_at: Timestamp) -> Result<(), StoreError> {
-        fences::ended_lease_insert(&mut self.link, lease, expires_at).await?;
+        fences::ended_lease_insert(&mut self.link, lease, expires_at, self.turn).await?;
         self.ended.insert(lease);
+        self.telling = true;
         Ok(())
     }
 
@@ -242,6 +262,7 @@ impl<'c> Batch<'c> {
 
     pub(super) fn return_to(&mut self, mark: Mark) {
         self.next_seq = mark.next_seq;
+        self.announced_seqs.retain(|seq| *seq < mark.next_seq);
         self.entries.truncate(mark.entries);
         self.announced.truncate(mark.announced);
         self.raised.truncate(mark.raised);
@@ -253,11 +274,14 @@ impl<'c> Batch<'c> {
     /// Writes everything that is still only in memory, the head excepted.
     pub(super) async fn finish(mut self) -> Result<Written, StoreError> {
         self.flush_uses().await?;
-        log::entries_insert(&mut self.link, &self.entries).await?;
+        log::entries_insert(&mut self.link, &self.entries, &self.announced_seqs).await?;
         let touched: HashSet<TenantId> = self.entries.iter().map(|entry| entry.head.tenant).collect();
         let heads: Vec<(TenantId, ChainHead)> =
             touched.into_iter().filter_map(|tenant| Some((tenant, (*self.chains.get(&tenant)?)?))).collect();
         log::chain_heads_move(&mut self.link, &heads).await?;
+        if self.telling {
+            nodes::turn_tell(&mut self.link, self.turn).await?;
+        }
         Ok(Written { entries: self.entries, announced: self.announced, raised: self.raised })
     }
 }

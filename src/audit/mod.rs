@@ -9,6 +9,8 @@ mod operation;
 mod refusals;
 mod sequencer;
 pub mod verify;
+mod worker;
+mod writer;
 
 pub use batch::Batch;
 pub use operation::{

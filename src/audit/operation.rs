@@ -167,6 +167,12 @@ pub enum SubmitError {
     /// The database did not take it; nothing of it happened.
     #[error("it could not be recorded, so nothing was done: {0}")]
     Failed(String),
+    /// The commit's answer was lost, and the database is gone: nobody knows yet whether it happened.
+    #[error("whether it was recorded is not known, so nothing was released; ask again once the database is back")]
+    InDoubt,
+    /// The database lacks what this node acknowledged.
+    #[error("this node is quarantined, and nothing is released: {0}")]
+    Quarantined(String),
     /// The commit's outcome is unknown, or the log is closed for good.
     #[error("the audit log is closed; nothing more is acknowledged until the vault is started again")]
     Closed,
@@ -291,5 +297,12 @@ impl<C: Change + Sync> PendingChange for TypedChange<C> {
 
     fn fail(self: Box<Self>, error: SubmitError) {
         let _ = self.reply.send(Err(ChangeError::Unrecorded(error)));
+    }
+}
+
+impl<T> Committed<T> {
+    /// Keeps the time and changes the output.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Committed<U> {
+        Committed { output: change(self.output), at: self.at }
     }
 }

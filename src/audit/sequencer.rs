@@ -1,13 +1,13 @@
-//! The sequencer: one task that owns the writing connection and commits operations in batches. One transaction, one
-//! fsync, hundreds of operations; the next batch fills meanwhile.
+//! The sequencer as its callers see it: operations go in, and come back once they are durable. Behind it one task
+//! ([`worker`](super::worker)) owns the writing connection and commits in batches: one transaction, one fsync, hundreds
+//! of operations; the next batch fills meanwhile.
 
 use super::{
-    batch::{Batch, Written},
     operation::{
-        Admitted, Change, ChangeError, ChangeReply, Committed, FenceRefusal, FencedLease, Pending, PendingUse,
-        SubmitError, TypedChange, Use, UseError,
+        Admitted, Change, ChangeError, ChangeReply, Pending, PendingUse, SubmitError, TypedChange, Use, UseError,
     },
-    refusals::{self, Refusals, Refused, Sameness},
+    refusals::Sameness,
+    worker::Worker,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -16,22 +16,17 @@ use crate::{
         fence::Fence,
     },
     entropy::Entropy,
-    id::{LeaseId, TenantId},
+    id::{NodeId, TenantId},
     merkle::Frontier,
-    store::{Db, Link, Pooled, StoreError, log, vault},
+    store::{Db, StoreError, log, vault},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use uuid::Uuid;
 
-/// The most operations in one batch.
-const BATCH_MAX: usize = 512;
 /// How many operations may wait. Past it the vault sheds instead of growing.
 const QUEUE_MAX: usize = 8_192;
 /// How far the host's clock may lie behind the log before the vault refuses to start.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(300);
-/// How often the counted refusals of a past minute are looked for.
-const REFUSAL_SWEEP: Duration = Duration::from_secs(15);
 
 /// What the sequencer is made of.
 pub struct SequencerOptions {
@@ -41,6 +36,8 @@ pub struct SequencerOptions {
     pub clock: Arc<dyn Clock>,
     /// Salts for the entries that the sequencer writes by itself.
     pub entropy: Arc<dyn Entropy>,
+    /// This process, whose batches are counted.
+    pub node: NodeId,
 }
 
 /// Whether the log takes operations.
@@ -48,6 +45,10 @@ pub struct SequencerOptions {
 pub enum Health {
     /// It does.
     Open,
+    /// The database is gone: operations are refused until it is back, which is noticed by itself.
+    Lost(String),
+    /// The database lacks what this node acknowledged: it is an older copy. Nothing is released while it is.
+    Quarantined(String),
     /// A commit's outcome is unknown: nothing more is acknowledged, and the process has to end.
     Poisoned(String),
 }
@@ -59,7 +60,8 @@ pub struct Announcement {
     pub at: Timestamp,
     /// Subjects whose epochs were raised, at their new epochs.
     pub raised: Arc<[Fence]>,
-    /// The entries that changes appended: tenant, kind, payload. Uses are not announced.
+    /// The entries that changes appended: tenant, kind, payload. Uses are not announced. Over a shared database they
+    /// come for all nodes' changes, a moment after the epochs that this node raised itself.
     pub entries: Arc<[(TenantId, Kind, String)]>,
 }
 
@@ -96,13 +98,13 @@ pub struct Sequencer {
     health: watch::Receiver<Health>,
 }
 
-struct RefusalNote {
-    sameness: Sameness,
-    tenant: TenantId,
-    kind: Kind,
-    actor: Subject,
-    object: Subject,
-    details: serde_json::Value,
+pub(super) struct RefusalNote {
+    pub(super) sameness: Sameness,
+    pub(super) tenant: TenantId,
+    pub(super) kind: Kind,
+    pub(super) actor: Subject,
+    pub(super) object: Subject,
+    pub(super) details: serde_json::Value,
 }
 
 impl Sequencer {
@@ -117,15 +119,7 @@ impl Sequencer {
         let (refusals, refusal_notes) = mpsc::channel(QUEUE_MAX);
         let (announcements, _) = broadcast::channel(1_024);
         let (health_tx, health) = watch::channel(Health::Open);
-        let worker = Worker {
-            options,
-            operations,
-            refusal_notes,
-            announcements: announcements.clone(),
-            health: health_tx,
-            refusals: Refusals::default(),
-            connection: None,
-        };
+        let worker = Worker::new(options, operations, refusal_notes, announcements.clone(), health_tx);
         let task = tokio::spawn(worker.run());
         Ok((Self { queue, refusals, announcements, health }, task))
     }
@@ -182,6 +176,12 @@ impl Sequencer {
         self.announcements.subscribe()
     }
 
+    /// Announces durable changes of other nodes to whoever listens here.
+    pub fn announce(&self, announcement: Announcement) {
+        // Nobody may be listening.
+        let _ = self.announcements.send(announcement);
+    }
+
     /// Watches whether the log takes operations.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
@@ -218,282 +218,4 @@ async fn check_start(options: &SequencerOptions) -> Result<(), StartError> {
         return Err(StartError::ClockBehind { clock, log: head.at });
     }
     Ok(())
-}
-
-struct Worker {
-    options: SequencerOptions,
-    operations: mpsc::Receiver<Pending>,
-    refusal_notes: mpsc::Receiver<RefusalNote>,
-    announcements: broadcast::Sender<Announcement>,
-    health: watch::Sender<Health>,
-    refusals: Refusals,
-    connection: Option<Pooled>,
-}
-
-/// Why a batch did not become durable.
-enum BatchError {
-    /// Before the commit: nothing of it happened, and it may be tried again.
-    Before(StoreError),
-    /// At the commit: it may have happened.
-    InDoubt(StoreError),
-}
-
-impl From<StoreError> for BatchError {
-    fn from(error: StoreError) -> Self {
-        Self::Before(error)
-    }
-}
-
-impl Worker {
-    async fn run(mut self) {
-        let mut batch: Vec<Pending> = Vec::with_capacity(BATCH_MAX);
-        let mut sweep = tokio::time::interval(REFUSAL_SWEEP);
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                taken = self.operations.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
-                Some(note) = self.refusal_notes.recv() => self.take_refusal(note, &mut batch),
-                _ = sweep.tick() => {
-                    let events = self.refusals.sweep(self.options.clock.now(), &*self.options.entropy);
-                    batch.extend(events.into_iter().map(Pending::Note));
-                }
-            }
-            while batch.len() < BATCH_MAX
-                && let Ok(note) = self.refusal_notes.try_recv()
-            {
-                self.take_refusal(note, &mut batch);
-            }
-            if !batch.is_empty() && self.commit_all(std::mem::take(&mut batch)).await.is_err() {
-                break;
-            }
-        }
-    }
-
-    fn take_refusal(&mut self, note: RefusalNote, batch: &mut Vec<Pending>) {
-        let RefusalNote { sameness, tenant, kind, actor, object, mut details } = note;
-        if let Some(map) = details.as_object_mut() {
-            map.insert("reason".to_owned(), sameness.reason.into());
-        }
-        let refused = Refused { sameness, tenant, kind, actor, object, details: &details };
-        let events = self.refusals.note(refused, self.options.clock.now(), &*self.options.entropy);
-        batch.extend(events.into_iter().map(Pending::Note));
-    }
-
-    /// Commits a batch; an operation that alone breaks it is isolated, and the others go on.
-    async fn commit_all(&mut self, operations: Vec<Pending>) -> Result<(), Poisoned> {
-        let operations = match self.commit_once(operations).await? {
-            None => return Ok(()),
-            Some((operations, error)) if operations.len() == 1 => {
-                fail(operations, &SubmitError::Failed(error.to_string()));
-                return Ok(());
-            }
-            Some((operations, _)) => operations,
-        };
-        for operation in operations {
-            if let Some((operation, error)) = self.commit_once(vec![operation]).await? {
-                fail(operation, &SubmitError::Failed(error.to_string()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tries one batch. Gives the operations back where nothing of it happened.
-    async fn commit_once(
-        &mut self,
-        mut operations: Vec<Pending>,
-    ) -> Result<Option<(Vec<Pending>, StoreError)>, Poisoned> {
-        let mut connection = match self.take_connection().await {
-            Ok(connection) => connection,
-            Err(error) => return Ok(Some((operations, error))),
-        };
-        let mut noted = Vec::new();
-        let started = tokio::time::Instant::now();
-        match self.run_batch(&mut connection.link(), &mut operations, &mut noted).await {
-            Ok((at, written)) => {
-                self.connection = Some(connection);
-                metrics::histogram!("leasehold_batch_seconds").record(started.elapsed().as_secs_f64());
-                metrics::histogram!("leasehold_batch_operations").record(operations.len() as f64);
-                self.answer(operations, at, written);
-                Ok(None)
-            }
-            Err(BatchError::Before(error)) => {
-                // Its transaction is in an unknown state: closing the connection rolls it back.
-                connection.discard().await;
-                self.refusals.forget(&noted);
-                tracing::warn!(%error, operations = operations.len(), "a batch was rolled back");
-                Ok(Some((operations, error)))
-            }
-            Err(BatchError::InDoubt(error)) => {
-                // An fsync that failed is never tried again: the pages may be gone and the second one would lie.
-                tracing::error!(%error, "a commit's outcome is unknown; the audit log is closed");
-                connection.discard().await;
-                fail(operations, &SubmitError::Closed);
-                let _ = self.health.send(Health::Poisoned(error.to_string()));
-                Err(Poisoned)
-            }
-        }
-    }
-
-    async fn take_connection(&mut self) -> Result<Pooled, StoreError> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => self.options.db.reader().await,
-        }
-    }
-
-    async fn run_batch(
-        &mut self,
-        link: &mut Link<'_>,
-        operations: &mut [Pending],
-        noted: &mut Vec<Sameness>,
-    ) -> Result<(Timestamp, Written), BatchError> {
-        link.begin().await?;
-        // Alone, first: the lock. Everything that decides is read in later statements.
-        let head = log::head_lock(link).await?;
-        let at = self.options.clock.now().max(head.at);
-        let incarnation =
-            vault::vault_show(link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.incarnation;
-        let mut frontier =
-            Frontier::from_bytes(&head.right_edge).map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
-
-        let mut batch = Batch::new(link.again(), at, head.size, incarnation);
-        let (subjects, leases) = (subjects(operations), leases(operations));
-        batch.read_fences(subjects, leases).await?;
-        for operation in operations.iter_mut() {
-            self.run_operation(&mut batch, operation, noted).await?;
-        }
-        let written = batch.finish().await?;
-
-        for entry in &written.entries {
-            frontier.append(entry.leaf_hash);
-        }
-        let size = head.size + i64::try_from(written.entries.len()).expect("a batch has few entries");
-        log::head_move(link, size, at, &frontier.to_bytes(), &frontier.root()).await?;
-        link.run("COMMIT").await.map_err(BatchError::InDoubt)?;
-        Ok((at, written))
-    }
-
-    async fn run_operation(
-        &mut self,
-        batch: &mut Batch<'_>,
-        operation: &mut Pending,
-        noted: &mut Vec<Sameness>,
-    ) -> Result<(), StoreError> {
-        match operation {
-            Pending::Use(pending) => {
-                pending.verdict = Some(match batch.check(&pending.what.lease) {
-                    Ok(()) => {
-                        batch.keep(pending.what.effect);
-                        Ok(batch.append(pending.what.event.clone()).await?)
-                    }
-                    Err(refusal) => {
-                        self.record_refusal(batch, &pending.what, refusal, noted).await?;
-                        Err(refusal)
-                    }
-                });
-            }
-            Pending::Change(change) => {
-                batch.flush_uses().await?;
-                if !batch.stands(&change.fences()).await? {
-                    return Ok(());
-                }
-                let mark = batch.mark();
-                batch.link().run("SAVEPOINT change").await?;
-                if change.apply(batch).await? {
-                    batch.link().run("RELEASE SAVEPOINT change").await?;
-                } else {
-                    batch.link().run("ROLLBACK TO SAVEPOINT change").await?;
-                    batch.link().run("RELEASE SAVEPOINT change").await?;
-                    batch.return_to(mark);
-                }
-            }
-            Pending::Note(event) => {
-                batch.append(event.clone()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn record_refusal(
-        &mut self,
-        batch: &mut Batch<'_>,
-        what: &Use,
-        refusal: FenceRefusal,
-        noted: &mut Vec<Sameness>,
-    ) -> Result<(), StoreError> {
-        if matches!(what.effect, super::Effect::Issue(_)) {
-            return Ok(());
-        }
-        let mut details = serde_json::Value::Null;
-        let refused = refusals::of_lease(&what.lease, refusal, what.event.kind, &mut details);
-        let sameness = refused.sameness.clone();
-        let events = self.refusals.note(refused, batch.at(), &*self.options.entropy);
-        if !events.is_empty() {
-            noted.push(sameness);
-        }
-        for event in events {
-            batch.append(event).await?;
-        }
-        Ok(())
-    }
-
-    fn answer(&self, operations: Vec<Pending>, at: Timestamp, written: Written) {
-        // First the announcement: who is answered may look at a cache next.
-        if !written.raised.is_empty() || !written.announced.is_empty() {
-            let Written { raised, announced, .. } = written;
-            let _ = self.announcements.send(Announcement { at, raised: raised.into(), entries: announced.into() });
-        }
-        for operation in operations {
-            match operation {
-                Pending::Use(PendingUse { verdict, reply, .. }) => {
-                    let answer = match verdict {
-                        Some(Ok(seq)) => Ok(Admitted { seq, at }),
-                        Some(Err(refusal)) => Err(UseError::Refused(refusal)),
-                        None => Err(UseError::Unrecorded(SubmitError::Closed)),
-                    };
-                    let _ = reply.send(answer);
-                }
-                Pending::Change(change) => change.answer(at),
-                Pending::Note(_) => {}
-            }
-        }
-    }
-}
-
-/// The log is closed for good.
-struct Poisoned;
-
-fn fail(operations: Vec<Pending>, error: &SubmitError) {
-    for operation in operations {
-        match operation {
-            Pending::Use(PendingUse { reply, .. }) => {
-                let _ = reply.send(Err(UseError::Unrecorded(error.clone())));
-            }
-            Pending::Change(change) => change.fail(error.clone()),
-            Pending::Note(_) => metrics::counter!("leasehold_notes_lost_total").increment(1),
-        }
-    }
-}
-
-fn subjects(operations: &[Pending]) -> HashSet<Uuid> {
-    uses(operations).flat_map(|lease| lease.fences.iter().map(|fence| fence.subject)).collect()
-}
-
-fn leases(operations: &[Pending]) -> HashSet<LeaseId> {
-    uses(operations).map(|lease| lease.id).collect()
-}
-
-fn uses(operations: &[Pending]) -> impl Iterator<Item = &FencedLease> {
-    operations.iter().filter_map(|operation| match operation {
-        Pending::Use(pending) => Some(&pending.what.lease),
-        _ => None,
-    })
-}
-
-impl<T> Committed<T> {
-    /// Keeps the time and changes the output.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Committed<U> {
-        Committed { output: change(self.output), at: self.at }
-    }
 }

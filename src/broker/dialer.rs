@@ -7,10 +7,12 @@
 
 mod address;
 mod connector;
+mod leased;
 
 pub use address::AllowedNetworks;
 pub use connector::{Resolve, Resolving, SystemResolver};
 
+use crate::fleet::NodeLease;
 use bytes::Bytes;
 use connector::{ConnectError, Connector};
 use http::{Method, Request, Response, Uri, Version, header::HOST};
@@ -78,6 +80,7 @@ impl Default for DialerOptions {
 #[derive(Clone)]
 pub struct Dialer {
     client: legacy::Client<Connector, OutboundBody>,
+    connector: Connector,
     response_timeout: Duration,
 }
 
@@ -98,13 +101,14 @@ impl Dialer {
         let tls = client_config(options.extra_roots_pem.as_deref())?;
         let allowed = AllowedNetworks::new(options.allowed_cidrs);
         let connector = Connector::new(resolver, allowed, tls, options.connect_timeout);
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_PER_HOST)
-            .build(connector);
-        Ok(Self { client, response_timeout: options.response_timeout })
+        Ok(Self { client: client(connector.clone()), connector, response_timeout: options.response_timeout })
+    }
+
+    /// Makes the same dialer, whose connections write only under a node's lease: each looks before each write.
+    #[must_use]
+    pub fn under(self, lease: NodeLease) -> Self {
+        let connector = self.connector.under(lease);
+        Self { client: client(connector.clone()), connector, response_timeout: self.response_timeout }
     }
 
     /// Sends `request`, whose URI is absolute, and returns the response's head with its body still streaming. A redirect
@@ -145,6 +149,15 @@ impl Dialer {
         }
         outcome
     }
+}
+
+fn client(connector: Connector) -> legacy::Client<Connector, OutboundBody> {
+    legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_PER_HOST)
+        .build(connector)
 }
 
 /// Returns the host of a request that the vault is willing to send at all.
@@ -213,6 +226,8 @@ pub enum DialError {
     Tls { host: String, source: std::io::Error },
     #[error("{host} was not connected within {limit:?}")]
     ConnectTimedOut { host: String, limit: Duration },
+    #[error("{host} was not called: this node cannot follow the others, and sends nothing out until it can")]
+    Lapsed { host: String },
     #[error("{host} gave no response within {limit:?}")]
     TimedOut { host: String, limit: Duration, sent: Sent },
     #[error("{host} broke off: {source}")]
@@ -238,6 +253,7 @@ impl DialError {
             Self::Connect { .. } => "connect",
             Self::Tls { .. } => "tls",
             Self::ConnectTimedOut { .. } => "connect_timeout",
+            Self::Lapsed { .. } => "node_lapsed",
             Self::TimedOut { .. } => "timeout",
             Self::Exchange { .. } => "exchange",
         }
@@ -256,6 +272,7 @@ impl DialError {
             Ok(ConnectError::Unencrypted) => Self::Unencrypted { host },
             Ok(ConnectError::Tcp(source)) => Self::Connect { host, source },
             Ok(ConnectError::Tls(source)) => Self::Tls { host, source },
+            Ok(ConnectError::Lapsed) => Self::Lapsed { host },
             Ok(ConnectError::TimedOut(limit)) => Self::ConnectTimedOut { host, limit },
             // Connected, but the HTTP/2 preface or settings failed: no request has been written yet.
             Err(error) => Self::Exchange { host, source: error.into(), sent: Sent::No },

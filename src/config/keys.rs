@@ -30,6 +30,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("database.url", Text),
     ("database.password_file", Text),
     ("database.password_credential", Text),
+    ("node.name", Text),
     ("seal.kind", Text),
     ("seal.file", Text),
     ("seal.passphrase_file", Text),

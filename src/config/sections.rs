@@ -30,6 +30,8 @@ sections! {
     File {
         /// Where everything is stored.
         database: Database = Database::default(),
+        /// This process, among those that share a database.
+        node: Node = Node::default(),
         /// What protects the master key.
         seal: Seal = Seal::default(),
         /// The listener of people and workers.
@@ -64,6 +66,12 @@ sections! {
         password_file: Option<PathBuf> = None,
         /// The systemd credential that holds it.
         password_credential: Option<String> = None,
+    }
+
+    /// This process, among those that share a database.
+    Node {
+        /// What receipts call it; the host's name where none is given.
+        name: Option<String> = None,
     }
 
     /// What protects the master key.

@@ -60,6 +60,8 @@ pub(super) struct MakeCut {
 pub(super) struct CutMade {
     pub(super) receipt: Receipt,
     pub(super) raised: Fence,
+    /// The head's turn in which it was raised.
+    pub(super) turn: i64,
 }
 
 impl Target {
@@ -126,7 +128,7 @@ impl Change for MakeCut {
         let body = receipt_text(&receipt)?;
         let row = ReceiptRow { id: self.receipt, tenant, seq, body, created_at: at };
         cuts::receipt_insert(&mut batch.link(), &row).await?;
-        Ok(CutMade { receipt, raised: Fence { subject: self.target.subject(), epoch } })
+        Ok(CutMade { receipt, raised: Fence { subject: self.target.subject(), epoch }, turn: batch.turn() })
     }
 }
 

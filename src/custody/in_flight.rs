@@ -1,9 +1,13 @@
 //! Requests in flight through the gateway, so that a revocation stops them and waits until they have stopped.
 //!
 //! A request registers *before* its fence is committed and looks at its cancellation again after the commit, after the
-//! token and before the first byte goes up: a cut between two of these steps is not missed.
+//! token and before the first byte goes up: a cut between two of these steps is not missed. It looks at the node's lease
+//! in the same places: a node that was frozen does not go on with what was revoked meanwhile.
 
-use crate::domain::fence::Fence;
+use crate::{
+    domain::fence::Fence,
+    fleet::{NodeLease, Stint},
+};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -17,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The requests in flight on this node.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct InFlight(Arc<Registry>);
 
-#[derive(Default)]
 struct Registry {
+    lease: NodeLease,
     next: AtomicU64,
     passages: Mutex<HashMap<u64, Registered>>,
 }
@@ -38,6 +42,7 @@ struct Registered {
 pub struct Passage {
     registry: InFlight,
     number: u64,
+    stint: Option<Stint>,
     cancel: CancellationToken,
     _alive: watch::Sender<()>,
 }
@@ -52,34 +57,42 @@ pub enum Cut {
 }
 
 impl InFlight {
-    /// Registers a request, under the fences of its lease.
+    /// Makes an empty registry of a node with this lease.
+    #[must_use]
+    pub fn new(lease: NodeLease) -> Self {
+        Self(Arc::new(Registry { lease, next: AtomicU64::new(0), passages: Mutex::default() }))
+    }
+
+    /// Registers a request, under the fences of its lease. Without a node's lease it is to stop at once.
     #[must_use]
     pub fn enter(&self, fences: [Fence; 6], lease: Uuid) -> Passage {
+        let stint = self.0.lease.stint();
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let cancel = CancellationToken::new();
         let (alive, gone) = watch::channel(());
         self.0.passages.lock().insert(number, Registered { fences, lease, cancel: cancel.clone(), gone });
-        Passage { registry: self.clone(), number, cancel, _alive: alive }
+        Passage { registry: self.clone(), number, stint, cancel, _alive: alive }
     }
 
-    /// Stops what `cut` covers, and returns how many requests that were once all of them have stopped. Costs one pass over
-    /// the requests in flight.
+    /// Stops what `cut` covers, and returns how many requests that were once all of them have stopped; one that another cut
+    /// stops already is waited for and not counted again. Costs one pass over the requests in flight.
     pub async fn cut(&self, cut: Cut) -> usize {
         self.stop(|passage| cut.covers(passage)).await
     }
 
     async fn stop(&self, covered: impl Fn(&Registered) -> bool) -> usize {
+        let mut count = 0;
         let stopped: Vec<watch::Receiver<()>> = {
             let passages = self.0.passages.lock();
             let covered = passages.values().filter(|passage| covered(passage));
             covered
                 .map(|passage| {
+                    count += usize::from(!passage.cancel.is_cancelled());
                     passage.cancel.cancel();
                     passage.gone.clone()
                 })
                 .collect()
         };
-        let count = stopped.len();
         for mut gone in stopped {
             // An error says that the sender, and so the passage, is gone.
             while gone.changed().await.is_ok() {}
@@ -116,10 +129,16 @@ impl Passage {
         self.cancel.cancelled().await;
     }
 
-    /// Says whether the request is to stop.
+    /// Says whether the request is to stop: it was cut, or the node's lease ended since it began.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
+        self.cancel.is_cancelled() || self.has_lapsed()
+    }
+
+    /// Says whether the node's lease ended since the request began: then nobody knows here what was revoked meanwhile.
+    #[must_use]
+    pub fn has_lapsed(&self) -> bool {
+        !self.stint.is_some_and(|stint| self.registry.0.lease.holds(stint))
     }
 
     /// Returns the signal itself, for a body that outlives the handler.
@@ -145,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_waits_until_what_it_stops_has_stopped() {
-        let registry = InFlight::default();
+        let registry = InFlight::new(NodeLease::endless());
         let passage = registry.enter(fences(1, 3), Uuid::nil());
         let cutter = tokio::spawn({
             let registry = registry.clone();
@@ -160,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_leaves_others_and_newer_epochs_alone() {
-        let registry = InFlight::default();
+        let registry = InFlight::new(NodeLease::endless());
         let other = registry.enter(fences(2, 1), Uuid::nil());
         let newer = registry.enter(fences(1, 4), Uuid::nil());
         assert_eq!(registry.cut(Cut::Below(Fence { subject: Uuid::from_u128(1), epoch: 4 })).await, 0);

@@ -25,7 +25,9 @@ use crate::{
         fence::Fence,
     },
     entropy::Entropy,
-    id::{ConnectionId, NodeId, ReceiptId, TenantId, UserId, make_uuid},
+    fleet::{Fleet, Following, News, Stopped},
+    id::{ConnectionId, ReceiptId, TenantId, UserId, make_uuid},
+    identity::Identity,
     keyring::Keyring,
     policy::{
         Actor, Permit,
@@ -37,10 +39,12 @@ use crate::{
         Db, StoreError,
         connections::{self, ConnectionRow},
         cuts::{self, ReceiptRow},
+        fences::Raise,
         leases::{self, Reach},
     },
 };
 use cut::{ConfirmCut, CutMade, MakeCut, Target, receipt_text};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// The longest reason that is kept, in bytes.
@@ -96,8 +100,10 @@ pub struct Custody {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// This process.
-    pub node: NodeId,
+    /// This node among the others.
+    pub fleet: Arc<Fleet>,
+    /// Workers in memory.
+    pub identity: Arc<Identity>,
 }
 
 impl Custody {
@@ -241,13 +247,17 @@ impl Custody {
         ending.await.unwrap_or(Err(CustodyError::Unrecorded(SubmitError::Closed)))
     }
 
-    /// Stops what the cut covers, and says so in the receipt and the log.
+    /// Stops what the cut covers, here and on every node, and says so in the receipt and the log.
     async fn confirm(&self, made: CutMade) -> Result<Receipt, CustodyError> {
-        let CutMade { mut receipt, raised } = made;
+        let CutMade { mut receipt, raised, turn } = made;
+        // After the commit: no node's lease that was renewed from here on misses the cut.
+        let since = self.fleet.uptime();
         self.keyring.forget_data_keys();
-        receipt.requests_cut = self.in_flight.cut(Cut::Below(raised)).await;
-        receipt.confirmation = Some(Confirmation { at: self.clock.now().max(receipt.at), nodes: vec![self.node] });
-        let details = serde_json::json!({ "receipt": receipt.id, "revoked_seq": receipt.seq, "requests_cut": receipt.requests_cut, "nodes": [self.node] });
+        let stopped_here = self.in_flight.cut(Cut::Below(raised)).await;
+        let nodes = self.fleet.call(turn, since).await;
+        receipt.requests_cut = stopped_here + self.fleet.requests_stopped(turn, raised.subject).await?;
+        let details = serde_json::json!({ "receipt": receipt.id, "revoked_seq": receipt.seq, "requests_cut": receipt.requests_cut, "nodes": nodes });
+        receipt.confirmation = Some(Confirmation { at: self.clock.now().max(receipt.at), nodes });
         let object = Subject::new(receipt.kind.as_str(), receipt.subject);
         let payload = Payload { actor: Subject::VAULT, object, outcome: Outcome::Allowed, details };
         let event = Event::make(&*self.entropy, receipt.tenant, Kind::CutConfirmed, &payload);
@@ -267,12 +277,48 @@ impl Custody {
                     for raised in announcement.raised.iter() {
                         self.in_flight.cut(Cut::Below(*raised)).await;
                     }
+                    self.forget_stale(announcement.entries.iter().map(|(_, kind, _)| *kind));
                 }
                 // What was missed is not known: every request is stopped, and its worker tries again.
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => self.in_flight.cut_all().await,
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
             }
         }
+    }
+}
+
+impl Custody {
+    /// Forgets workers whose secret or standing changed: a cached row would let an ended secret in.
+    fn forget_stale(&self, kinds: impl Iterator<Item = Kind>) {
+        if kinds.into_iter().any(|kind| matches!(kind, Kind::WorkerSecretAdded | Kind::WorkerDisabled)) {
+            self.identity.forget_workers();
+        }
+    }
+}
+
+impl Following for Custody {
+    fn follow<'a>(&'a self, news: &'a News) -> BoxFuture<'a, Vec<Stopped>> {
+        Box::pin(async move {
+            let mut stopped = Vec::with_capacity(news.raised.len());
+            if !news.raised.is_empty() {
+                // Which of them destroyed something is not told: what is forgotten is read again.
+                self.keyring.forget_data_keys();
+                self.broker.forget_all();
+            }
+            for Raise { fence, turn } in &news.raised {
+                let requests = self.in_flight.cut(Cut::Below(*fence)).await;
+                stopped.push(Stopped { turn: *turn, subject: fence.subject, requests });
+            }
+            for lease in &news.ended {
+                self.in_flight.cut(Cut::Lease(lease.as_uuid())).await;
+            }
+            self.forget_stale(news.entries.iter().map(|entry| entry.kind));
+            stopped
+        })
+    }
+
+    fn stop_all(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.in_flight.cut_all())
     }
 }
 

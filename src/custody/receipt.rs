@@ -2,7 +2,8 @@
 
 use crate::{
     clock::Timestamp,
-    id::{ConnectionId, NodeId, ReceiptId, TenantId, UserId, WorkerId},
+    fleet::NodeCut,
+    id::{ConnectionId, ReceiptId, TenantId, UserId, WorkerId},
     store::{credentials::Destroyed, leases::ResidualRow},
 };
 use serde::{Deserialize, Serialize};
@@ -69,9 +70,8 @@ pub struct Confirmation {
     /// When the last of them had stopped.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The nodes that stopped.
-    #[schema(value_type = Vec<String>)]
-    pub nodes: Vec<NodeId>,
+    /// The nodes, and how each of them ceased.
+    pub nodes: Vec<NodeCut>,
 }
 
 /// What a cut destroyed.

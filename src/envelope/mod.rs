@@ -27,5 +27,5 @@ pub use keys::{
 };
 pub use password::{Cost, CostError, MalformedHash, OutOfMemory, PasswordHash, SALT_LEN, derive_key};
 pub use sealed::{MalformedPlaintext, NotSealed, Sealable, Sealed};
-pub use uses::{HARD_LIMIT, LIMIT, NotReserved, UseBudget, UseError, next_block};
+pub use uses::{HARD_LIMIT, LIMIT, NotReserved, UseBudget, UseError};
 pub use wrapped::{UnwrapError, Wrapped, Wraps};

@@ -16,18 +16,6 @@ pub const LIMIT: u64 = 1 << 31;
 /// Uses after which a key seals no more (NIST SP 800-38D §8.3).
 pub const HARD_LIMIT: u64 = 1 << 32;
 
-/// Returns the next block of at most `length` uses for a key of which `reserved` are written down as gone. The caller
-/// persists the block's end, then calls [`UseBudget::reserve`].
-///
-/// # Errors
-/// [`UseError::Exhausted`] where nothing is left.
-pub fn next_block(reserved: u64, length: u64) -> Result<Range<u64>, UseError> {
-    if reserved >= HARD_LIMIT {
-        return Err(UseError::Exhausted);
-    }
-    Ok(reserved..reserved.saturating_add(length).min(HARD_LIMIT))
-}
-
 /// What one node may still use of one key.
 ///
 /// It says ranges, not a ceiling, because nodes share a key: with blocks 0..1000 at one node and 1000..2000 at another,
@@ -135,7 +123,7 @@ mod tests {
         let uses = UseBudget::resumed(1000);
         assert_eq!(uses.take(), Err(UseError::ReservationSpent));
         assert!(uses.reserve(0..1000).is_err());
-        uses.reserve(next_block(uses.reserved(), 10).unwrap()).unwrap();
+        uses.reserve(uses.reserved()..uses.reserved() + 10).unwrap();
         assert_eq!((uses.left(), uses.reserved()), (10, 1010));
     }
 
@@ -167,12 +155,11 @@ mod tests {
     fn a_successor_is_due_at_half_and_sealing_ends_at_the_limit() {
         let uses = UseBudget::resumed(LIMIT - 1);
         assert!(!uses.is_due());
-        uses.reserve(next_block(LIMIT - 1, 1).unwrap()).unwrap();
+        uses.reserve(LIMIT - 1..LIMIT).unwrap();
         assert!(uses.is_due());
         uses.take().unwrap();
-        uses.reserve(next_block(HARD_LIMIT - 1, 1000).unwrap()).unwrap();
+        uses.reserve(HARD_LIMIT - 1..HARD_LIMIT).unwrap();
         assert_eq!([uses.take(), uses.take()], [Ok(()), Err(UseError::Exhausted)]);
-        assert_eq!(next_block(HARD_LIMIT, 1), Err(UseError::Exhausted));
     }
 
     #[test]

@@ -65,6 +65,11 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Says that this node does not know what the others revoke: it lets nothing through until it does.
+    pub(super) fn node_lapsed() -> Self {
+        Self::Unrecordable("this node cannot follow the others".to_owned())
+    }
+
     /// Returns the label of the metric.
     pub(super) fn outcome(&self) -> &'static str {
         match self {

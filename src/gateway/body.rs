@@ -72,11 +72,21 @@ impl Ending {
 
     /// Waits for one step, unless the request is cut before or meanwhile; the step is dropped then.
     pub(super) async fn unless_cut<T>(&self, step: impl Future<Output = T>) -> Result<T, Refusal> {
-        tokio::select! {
+        let watched = async {
+            tokio::pin!(step);
+            // Looked at in each poll: a node that was frozen wakes in the middle of one.
+            std::future::poll_fn(|context| match self.passage.is_cancelled() {
+                true => Poll::Ready(None),
+                false => step.as_mut().poll(context).map(Some),
+            })
+            .await
+        };
+        let done = tokio::select! {
             biased;
-            () = self.passage.cancelled() => Err(Refusal::DeadLease),
-            done = step => Ok(done),
-        }
+            () = self.passage.cancelled() => None,
+            done = watched => done,
+        };
+        done.ok_or_else(|| if self.passage.has_lapsed() { Refusal::node_lapsed() } else { Refusal::DeadLease })
     }
 
     /// Notes that it was refused after it was admitted: only then was its type known.
@@ -171,10 +181,19 @@ impl Whole {
     }
 }
 
-/// What a body on its way keeps alive.
+/// What a body on its way keeps alive, so that a cut waits for it.
 enum Held {
-    Up(#[expect(dead_code, reason = "held, so that a cut waits for it")] Arc<Passage>),
+    Up(Arc<Passage>),
     Down(Box<Ending>),
+}
+
+impl Held {
+    fn is_cut(&self) -> bool {
+        match self {
+            Self::Up(passage) => passage.is_cancelled(),
+            Self::Down(ending) => ending.passage.is_cancelled(),
+        }
+    }
 }
 
 struct Half {
@@ -267,6 +286,11 @@ impl http_body::Body for Cuttable {
                 State::Ended => return Poll::Ready(None),
                 State::Aborted => return Poll::Ready(Some(Err(Aborted::Cut.into()))),
             };
+            // The watcher may not have run yet: a node that was frozen wakes here as well as there.
+            if half.held.is_cut() {
+                *slot = State::Aborted;
+                return Poll::Ready(Some(Err(Aborted::Cut.into())));
+            }
             match Pin::new(&mut half.body).poll_frame(context) {
                 Poll::Pending => {
                     match &mut half.waker {

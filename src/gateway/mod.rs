@@ -116,6 +116,9 @@ impl Gateway {
         }
         // Before the commit: a cut that comes between the two finds the request here.
         let passage = Arc::new(self.vault.in_flight.enter(lease.fences(), lease.id.as_uuid()));
+        if passage.has_lapsed() {
+            return Err(Refusal::node_lapsed());
+        }
         self.record(&asked, route, &demand).await?;
         let mut ending = Ending::begin(self, &asked, route, Arc::clone(&passage));
 

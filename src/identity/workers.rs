@@ -53,6 +53,11 @@ impl Identity {
         Ok(Some(row))
     }
 
+    /// Forgets every worker of memory: one of them may have got a new secret, or was disabled, on another node.
+    pub fn forget_workers(&self) {
+        self.workers.clear();
+    }
+
     fn knows(&self, worker: &WorkerRow, secret: SecretHash) -> bool {
         let current = secret.matches(&worker.secret_hash);
         let previous = worker.previous_secret_hash.as_deref().is_some_and(|stored| secret.matches(stored))

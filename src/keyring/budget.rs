@@ -3,7 +3,7 @@
 use super::{Keyring, KeyringError};
 use crate::{
     audit::{Batch, Change, ChangeError},
-    envelope::{Key, Level, next_block},
+    envelope::{Key, Level, UseError},
     id::KeyId,
     store::keys::{self, KeyLevel},
 };
@@ -23,19 +23,22 @@ impl Keyring {
         self.reserve(key, level, BLOCK).await
     }
 
-    /// Reserves the next block of `length` for `key`, in one small commit.
+    /// Reserves the next block of `length` for `key`, in one small commit. Who waited meanwhile shares the block.
     pub(super) async fn reserve<L: Level>(
         &self,
         key: &Key<L>,
         level: KeyLevel,
         length: u64,
     ) -> Result<(), KeyringError> {
-        let block = next_block(key.uses().reserved(), length)?;
-        let written = self.sequencer.commit(ReserveUses { level, id: key.id(), block: block.clone() }).await?;
-        // False where another call reserved meanwhile: its block serves us too.
-        if written.output {
-            let _ = key.uses().reserve(block);
+        // One at a time: a thousand callers at a spent key would else write down a thousand blocks.
+        let _turn = self.reserving.lock().await;
+        if key.uses().left() > 0 {
+            return Ok(());
         }
+        let reserve = ReserveUses { level, id: key.id(), length };
+        let block = self.sequencer.commit(reserve).await?.output.ok_or(UseError::Exhausted)?;
+        // Refused only where a newer block was added: then that one serves.
+        let _ = key.uses().reserve(block);
         Ok(())
     }
 }
@@ -43,14 +46,14 @@ impl Keyring {
 struct ReserveUses {
     level: KeyLevel,
     id: KeyId,
-    block: Range<u64>,
+    length: u64,
 }
 
 impl Change for ReserveUses {
-    type Output = bool;
+    type Output = Option<Range<u64>>;
     type Refusal = Infallible;
 
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<bool, ChangeError<Infallible>> {
-        Ok(keys::uses_reserve(&mut batch.link(), self.level, self.id, self.block.clone()).await?)
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<Range<u64>>, ChangeError<Infallible>> {
+        Ok(keys::uses_reserve(&mut batch.link(), self.level, self.id, self.length).await?)
     }
 }

@@ -35,6 +35,8 @@ pub struct Keyring {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     open: RwLock<Option<Arc<Open>>>,
+    /// Held while a block of uses is reserved.
+    reserving: tokio::sync::Mutex<()>,
 }
 
 /// What is in memory while the vault is unsealed.
@@ -122,7 +124,7 @@ impl Keyring {
     /// Makes a sealed keyring.
     #[must_use]
     pub fn sealed(db: Db, sequencer: Sequencer, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { db, sequencer, clock, entropy, open: RwLock::new(None) }
+        Self { db, sequencer, clock, entropy, open: RwLock::new(None), reserving: tokio::sync::Mutex::default() }
     }
 
     /// Says whether the vault is unsealed.

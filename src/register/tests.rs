@@ -46,6 +46,7 @@ pub(crate) async fn test_vault() -> TestVault {
         addresses: Addresses::default(),
         clock,
         entropy: Arc::new(SystemEntropy),
+        name: "test".into(),
     };
     let (vault, _) = Vault::start(options).await.unwrap();
     vault.keyring.unseal(&seal).await.unwrap();

@@ -67,6 +67,7 @@ pub async fn vault_start(config: &Config, db: Db) -> Result<Vault, ServeError> {
         addresses: addresses(config),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
+        name: config.node_name(),
     };
     // The task ends with the process: its handles are held by the services until then.
     let (vault, _sequencing) = Vault::start(options).await?;
@@ -167,6 +168,10 @@ pub async fn serve_doors(config: &Config, doors: Doors, shutdown: CancellationTo
         tracing::warn!(%error, "the last notes may not have been recorded");
     }
     vault.keyring.seal();
+    // Nothing goes out any more: the others need not wait for this node's lease.
+    if let Err(error) = vault.fleet.leave().await {
+        tracing::warn!(%error, "this node could not say that it left; a revocation waits for its lease to end");
+    }
     // The database is not closed: the sequencer keeps its connection until the process ends, and closing would wait for
     // that. Everything is committed and synchronised by now.
     Ok(())

@@ -3,11 +3,10 @@
 //! SQLite runs `journal_mode=WAL` and `synchronous=FULL` (NORMAL loses acknowledged commits on power loss), overwrites
 //! what it deletes, and has one writer, which the audit sequencer owns.
 
-use super::StoreError;
+use super::{StoreError, notices, postgres};
 use sqlx::{
     Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{str::FromStr, time::Duration};
@@ -34,10 +33,15 @@ pub(crate) use on;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// How many connections read at once. Writes go through the sequencer's own.
+/// How many connections read at once. Writes go through the sequencer's own, and a node has two of its own.
 const READERS: u32 = 8;
+/// How many connections a process holds at most.
+pub(super) const CONNECTIONS: u32 = READERS + 4;
 /// How long to wait for a free connection or for another process's lock before refusing.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one statement may take. A connection whose other end is silent would otherwise hold its caller for as long
+/// as the kernel tries again: a quarter of an hour.
+pub(crate) const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A database.
 #[derive(Clone, Debug)]
@@ -80,15 +84,7 @@ impl Db {
     /// Where the URL names neither, the file is missing, or the server does not answer within five seconds.
     pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url).map_err(StoreError::opening)?;
-            let pool = PgPoolOptions::new()
-                .max_connections(READERS + 2)
-                .acquire_timeout(PATIENCE)
-                .test_before_acquire(false)
-                .connect_with(options)
-                .await
-                .map_err(StoreError::opening)?;
-            return Ok(Self::Postgres(pool));
+            return Ok(Self::Postgres(postgres::open(url).await?));
         }
         if !url.starts_with("sqlite:") {
             return Err(StoreError::UnknownUrl);
@@ -105,7 +101,7 @@ impl Db {
             .pragma("secure_delete", "ON")
             .pragma("temp_store", "MEMORY");
         let pool = SqlitePoolOptions::new()
-            .max_connections(READERS + 2)
+            .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
             .connect_with(options)
@@ -135,6 +131,12 @@ impl Db {
             Self::Sqlite(pool) => Pooled::Sqlite(pool.acquire().await?),
             Self::Postgres(pool) => Pooled::Postgres(pool.acquire().await?),
         })
+    }
+
+    /// Tells whether several nodes may work over it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Closes all connections and, on SQLite, folds the write-ahead log into the file.
@@ -188,21 +190,53 @@ impl Link<'_> {
         Ok(())
     }
 
-    /// Runs a statement that takes no arguments: `COMMIT`, `ROLLBACK`, a savepoint.
+    /// Commits. Returns `Durable` only where the commit is as safe as the server is set up to make it.
+    ///
+    /// # Errors
+    /// Where the answer did not come: the commit may have happened.
+    pub async fn commit(&mut self) -> Result<Durability, StoreError> {
+        match self {
+            Link::Sqlite(_) => self.run("COMMIT").await.map(|()| Durability::Durable),
+            Link::Postgres(_) => {
+                let (done, heard) = notices::listen(self.run("COMMIT")).await;
+                done?;
+                Ok(if heard.is_empty() { Durability::Durable } else { Durability::Unknown })
+            }
+        }
+    }
+
+    /// Runs a statement that takes no arguments: `ROLLBACK`, a savepoint.
     ///
     /// # Errors
     /// Where the database refuses it.
     pub async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(statement).execute(&mut **c).await.map(drop))?;
-        Ok(())
+        on!(self, c => within(async { sqlx::query(statement).execute(&mut **c).await.map(drop) }).await)
+    }
+}
+
+/// What a commit that was answered is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the disk, and on the standbys that the server waits for.
+    Durable,
+    /// It was answered with a warning: the wait for a standby was given up, and a promotion could lose it.
+    Unknown,
+}
+
+/// Bounds one statement by [`STATEMENT_LIMIT`].
+pub(crate) async fn within<T>(statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(STATEMENT_LIMIT, statement).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(StoreError::NoAnswer(STATEMENT_LIMIT)),
     }
 }
 
 /// Runs a statement with arguments; yields how many rows it touched.
 macro_rules! execute {
     ($link:expr, $sql:expr $(, $argument:expr)* $(,)?) => {
-        $crate::store::db::on!($link, c => sqlx::query($sql)$(.bind($argument))*.execute(&mut **c).await.map(|done| done.rows_affected()))
-            .map_err($crate::store::StoreError::from)
+        $crate::store::db::on!($link, c => $crate::store::db::within(async {
+            sqlx::query($sql)$(.bind($argument))*.execute(&mut **c).await.map(|done| done.rows_affected())
+        }).await)
     };
 }
 pub(crate) use execute;
@@ -210,8 +244,9 @@ pub(crate) use execute;
 /// Fetches at most one row as `$row`, a tuple or a `FromRow` type.
 macro_rules! optional {
     ($link:expr, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {
-        $crate::store::db::on!($link, c => sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_optional(&mut **c).await)
-            .map_err($crate::store::StoreError::from)
+        $crate::store::db::on!($link, c => $crate::store::db::within(async {
+            sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_optional(&mut **c).await
+        }).await)
     };
 }
 pub(crate) use optional;
@@ -219,8 +254,9 @@ pub(crate) use optional;
 /// Fetches all rows as `$row`.
 macro_rules! rows {
     ($link:expr, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {
-        $crate::store::db::on!($link, c => sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_all(&mut **c).await)
-            .map_err($crate::store::StoreError::from)
+        $crate::store::db::on!($link, c => $crate::store::db::within(async {
+            sqlx::query_as::<Database, $row>($sql)$(.bind($argument))*.fetch_all(&mut **c).await
+        }).await)
     };
 }
 pub(crate) use rows;

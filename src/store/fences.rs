@@ -2,10 +2,10 @@
 
 use super::{
     Link, StoreError,
-    db::{execute, on, optional},
+    db::{execute, on, optional, rows},
     sql,
 };
-use crate::{clock::Timestamp, id::LeaseId};
+use crate::{clock::Timestamp, domain::fence::Fence, id::LeaseId};
 use sqlx::QueryBuilder;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -53,21 +53,54 @@ pub async fn epochs_show(link: &mut Link<'_>, subjects: &[Uuid]) -> Result<HashM
     Ok(epochs)
 }
 
-/// Raises a subject's epoch by one and returns the new one: everything made under the old one is ended, in O(1).
+/// Raises a subject's epoch by one, in the head's `turn`, and returns the new one: everything made under the old one is
+/// ended, in O(1).
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn epoch_raise(link: &mut Link<'_>, subject: Uuid) -> Result<i64, StoreError> {
-    let row = optional!(link, (i64,), sql::EPOCH_RAISE, subject)?;
+pub async fn epoch_raise(link: &mut Link<'_>, subject: Uuid, turn: i64) -> Result<i64, StoreError> {
+    let row = optional!(link, (i64,), sql::EPOCH_RAISE, subject, turn)?;
     row.map(|(epoch,)| epoch).ok_or_else(|| StoreError::corrupt("epochs", "epoch", subject))
 }
 
-/// Ends one lease, until it would have expired anyway.
+/// An epoch as it was raised last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise {
+    /// Of what, and to which epoch.
+    pub fence: Fence,
+    /// The head's turn in which it was raised.
+    pub turn: i64,
+}
+
+/// Lists what was raised after a turn, oldest first. A subject that was raised twice comes once, at its newest epoch.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn ended_lease_insert(link: &mut Link<'_>, lease: LeaseId, expires_at: Timestamp) -> Result<(), StoreError> {
-    execute!(link, sql::ENDED_LEASE_INSERT, lease, expires_at).map(drop)
+pub async fn epochs_raised_after(link: &mut Link<'_>, turn: i64) -> Result<Vec<Raise>, StoreError> {
+    let rows = rows!(link, (Uuid, i64, i64), sql::EPOCHS_RAISED_AFTER, turn)?;
+    Ok(rows.into_iter().map(|(subject, epoch, turn)| Raise { fence: Fence { subject, epoch }, turn }).collect())
+}
+
+/// Ends one lease, in the head's `turn`, until it would have expired anyway.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn ended_lease_insert(
+    link: &mut Link<'_>,
+    lease: LeaseId,
+    expires_at: Timestamp,
+    turn: i64,
+) -> Result<(), StoreError> {
+    execute!(link, sql::ENDED_LEASE_INSERT, lease, expires_at, turn).map(drop)
+}
+
+/// Lists the leases that were ended early after a turn.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn ended_leases_after(link: &mut Link<'_>, turn: i64) -> Result<Vec<LeaseId>, StoreError> {
+    let rows = rows!(link, (LeaseId,), sql::ENDED_LEASES_AFTER, turn)?;
+    Ok(rows.into_iter().map(|(lease,)| lease).collect())
 }
 
 /// Says which of `leases` were ended early.

@@ -7,10 +7,11 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    envelope::{self, KeyCheck, Level, Wrapped},
+    envelope::{self, HARD_LIMIT, KeyCheck, Level, Wrapped},
     id::{KeyId, TenantId},
     seal::SealedMaster,
 };
+use std::ops::Range;
 use uuid::Uuid;
 
 /// A wrapped key, and how many of its uses are reserved.
@@ -197,7 +198,8 @@ pub async fn lease_keys_newest(link: &mut Link<'_>) -> Result<Vec<KeyRow<envelop
     rows!(link, RawKey, sql::LEASE_KEYS_NEWEST)?.into_iter().map(|row| parse("lease_keys", row)).collect()
 }
 
-/// Writes down a block of uses as gone, before any of them happens. False where somebody reserved another meanwhile.
+/// Writes down the next `length` uses as gone, before any of them happens, and returns them. Each caller gets a block of
+/// its own, on whichever node. `None` where fewer are left, or the key is gone.
 ///
 /// # Errors
 /// Where the database fails.
@@ -205,15 +207,18 @@ pub async fn uses_reserve(
     link: &mut Link<'_>,
     level: KeyLevel,
     id: KeyId,
-    block: std::ops::Range<u64>,
-) -> Result<bool, StoreError> {
+    length: u64,
+) -> Result<Option<Range<u64>>, StoreError> {
     let statement = match level {
         KeyLevel::Master => sql::MASTER_KEY_RESERVE,
         KeyLevel::Tenant => sql::TENANT_KEY_RESERVE,
         KeyLevel::Data => sql::DATA_KEY_RESERVE,
         KeyLevel::Lease => sql::LEASE_KEY_RESERVE,
     };
-    Ok(execute!(link, statement, id, signed(block.start), signed(block.end))? == 1)
+    let most = HARD_LIMIT.saturating_sub(length);
+    let Some((end,)) = optional!(link, (i64,), statement, id, signed(length), signed(most))? else { return Ok(None) };
+    let end = u64::try_from(end).map_err(|_| StoreError::corrupt("keys", "uses", id))?;
+    Ok(Some(end.saturating_sub(length)..end))
 }
 
 /// How many keys there are of each kind.

@@ -7,8 +7,14 @@ use super::{
     fences::chunks,
     sql,
 };
-use crate::{clock::Timestamp, domain::entry::EntryHead, id::TenantId, merkle::Hash};
+use crate::{
+    clock::Timestamp,
+    domain::{entry::EntryHead, event::Kind},
+    id::TenantId,
+    merkle::Hash,
+};
 use sqlx::QueryBuilder;
+use std::collections::HashSet;
 
 /// The head of the log.
 #[derive(Clone, Debug)]
@@ -44,6 +50,21 @@ pub struct EntryRow {
     /// The payload's salt; none once it is erased.
     pub salt: Option<[u8; 32]>,
     /// The payload; none once it is erased.
+    pub payload: Option<String>,
+}
+
+/// An entry that people who follow events are told of.
+#[derive(Clone, Debug)]
+pub struct AnnouncedRow {
+    /// Its sequence number.
+    pub seq: i64,
+    /// Its time.
+    pub at: Timestamp,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it records.
+    pub kind: Kind,
+    /// The payload; none where it is erased already.
     pub payload: Option<String>,
 }
 
@@ -125,15 +146,20 @@ pub async fn chain_heads_move(link: &mut Link<'_>, heads: &[(TenantId, ChainHead
     Ok(())
 }
 
-/// Appends a batch's entries: one statement for each fixed-size chunk.
+/// Appends a batch's entries, those in `announced` marked for people who follow events: one statement for each
+/// fixed-size chunk.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn entries_insert(link: &mut Link<'_>, entries: &[EntryRow]) -> Result<(), StoreError> {
+pub async fn entries_insert(
+    link: &mut Link<'_>,
+    entries: &[EntryRow],
+    announced: &HashSet<i64>,
+) -> Result<(), StoreError> {
     for chunk in chunks(entries) {
         on!(link, c => {
             let mut query = QueryBuilder::<Database>::new(
-                "INSERT INTO entries (seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload) ",
+                "INSERT INTO entries (seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload, announced) ",
             );
             query.push_values(chunk, |mut row, entry| {
                 let EntryHead { seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash } = &entry.head;
@@ -146,7 +172,8 @@ pub async fn entries_insert(link: &mut Link<'_>, entries: &[EntryRow]) -> Result
                     .push_bind(&payload_hash.as_bytes()[..])
                     .push_bind(&entry.leaf_hash.as_bytes()[..])
                     .push_bind(entry.salt.as_ref().map(|salt| &salt[..]))
-                    .push_bind(entry.payload.as_deref());
+                    .push_bind(entry.payload.as_deref())
+                    .push_bind(announced.contains(seq));
             });
             query.build().execute(&mut **c).await.map(drop)
         })?;
@@ -179,6 +206,35 @@ pub async fn entry_page(link: &mut Link<'_>, stretch: Stretch, limit: i64) -> Re
         Stretch::ChainBefore(tenant, seq) => rows!(link, RawEntry, sql::ENTRY_TENANT_TAIL, tenant, seq, limit),
     }?;
     rows.into_iter().map(parse_entry).collect()
+}
+
+/// Reads the leaf hash of one entry; `None` where the log is shorter.
+///
+/// # Errors
+/// Where the row is corrupt, or the database fails.
+pub async fn entry_leaf(link: &mut Link<'_>, seq: i64) -> Result<Option<Hash>, StoreError> {
+    let Some((leaf_hash,)) = optional!(link, (Vec<u8>,), sql::ENTRY_LEAF, seq)? else { return Ok(None) };
+    let leaf_hash = leaf_hash.as_slice().try_into();
+    leaf_hash.map(Some).map_err(|_| StoreError::corrupt("entries", "leaf_hash", seq))
+}
+
+/// Lists up to `limit` announced entries from `from` to before `to`, oldest first.
+///
+/// # Errors
+/// Where a kind is unknown, or the database fails.
+pub async fn entries_announced(
+    link: &mut Link<'_>,
+    from: i64,
+    to: i64,
+    limit: i64,
+) -> Result<Vec<AnnouncedRow>, StoreError> {
+    rows!(link, (i64, Timestamp, TenantId, String, Option<String>), sql::ENTRIES_ANNOUNCED, from, to, limit)?
+        .into_iter()
+        .map(|(seq, at, tenant, kind, payload)| {
+            let kind = kind.parse().map_err(|_| StoreError::corrupt("entries", "kind", seq))?;
+            Ok(AnnouncedRow { seq, at, tenant, kind, payload })
+        })
+        .collect()
 }
 
 fn parse_entry(row: RawEntry) -> Result<EntryRow, StoreError> {

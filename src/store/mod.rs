@@ -16,6 +16,9 @@ pub mod idempotency;
 pub mod keys;
 pub mod leases;
 pub mod log;
+pub mod nodes;
+mod notices;
+pub mod postgres;
 pub mod refreshes;
 pub mod sql;
 pub mod sub_processors;
@@ -25,7 +28,9 @@ pub mod users;
 pub mod vault;
 pub mod workers;
 
-pub use db::{Db, Link, Missing, Pooled};
+pub use db::{Db, Durability, Link, Missing, Pooled};
+pub use notices::notice_layer;
+pub use postgres::UnfitServer;
 
 /// What went wrong at the database.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,23 @@ pub enum StoreError {
     /// A row with this key or unique value is there already.
     #[error("a row with this value is there already")]
     Taken,
+    /// The server is not one that a vault can rest on.
+    #[error(transparent)]
+    Server(#[from] UnfitServer),
+    /// The database lacks an entry that was acknowledged.
+    #[error(
+        "the database lacks entry {seq}, which this node acknowledged: it is an older copy; put the newest one back"
+    )]
+    Rollback {
+        /// The sequence number of the entry.
+        seq: i64,
+    },
+    /// The wait for a standby was given up.
+    #[error("a commit was acknowledged without the standby that it has to wait for")]
+    StandbyGivenUp,
+    /// The database did not answer in time; whether it did what it was asked is not known.
+    #[error("the database did not answer within {} s", .0.as_secs())]
+    NoAnswer(std::time::Duration),
     /// The database is gone, busy, or refused a statement.
     #[error("the database did not do what it was asked: {0}")]
     Failed(#[source] sqlx::Error),
@@ -62,6 +84,16 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn opening(error: sqlx::Error) -> Self {
         Self::Open(error)
+    }
+
+    /// Tells whether the database, and not the statement, is at fault: the same statement may do when it is back.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) | Self::Open(_) | Self::Server(_) | Self::StandbyGivenUp => true,
+            Self::Failed(error) => postgres::is_outage(error),
+            _ => false,
+        }
     }
 
     /// Names a corrupt cell.

@@ -1,7 +1,8 @@
 //! Every statement, once, for both databases. A test prepares each of them on each.
 //!
 //! Placeholders are `$N`; upserts are `ON CONFLICT`; nothing here is built from input. Multi-row inserts (entries, chain
-//! heads, counters) are built from a fixed head beside their use, in fixed sizes.
+//! heads, counters) are built from a fixed head beside their use, in fixed sizes. What only PostgreSQL has, notifications,
+//! stands at the end.
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
@@ -25,14 +26,30 @@ statements! {
     ENTRY_PAGE = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE seq >= $1 ORDER BY seq LIMIT $2";
     ENTRY_TENANT_PAGE = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE tenant = $1 AND tenant_seq >= $2 ORDER BY tenant_seq LIMIT $3";
     ENTRY_TENANT_TAIL = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE tenant = $1 AND tenant_seq < $2 ORDER BY tenant_seq DESC LIMIT $3";
+    ENTRY_LEAF = "SELECT leaf_hash FROM entries WHERE seq = $1";
+    ENTRIES_ANNOUNCED = "SELECT seq, at, tenant, kind, payload FROM entries WHERE announced AND seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3";
     ENTRY_TAIL = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
 
     // ── fences ──
     EPOCH_SHOW = "SELECT epoch FROM epochs WHERE subject = $1";
-    EPOCH_RAISE = "INSERT INTO epochs (subject, epoch) VALUES ($1, 1) ON CONFLICT (subject) DO UPDATE SET epoch = epochs.epoch + 1 RETURNING epoch";
-    ENDED_LEASE_INSERT = "INSERT INTO ended_leases (lease, expires_at) VALUES ($1, $2) ON CONFLICT (lease) DO NOTHING";
+    EPOCH_RAISE = "INSERT INTO epochs (subject, epoch, turn) VALUES ($1, 1, $2) ON CONFLICT (subject) DO UPDATE SET epoch = epochs.epoch + 1, turn = excluded.turn RETURNING epoch";
+    EPOCHS_RAISED_AFTER = "SELECT subject, epoch, turn FROM epochs WHERE turn > $1 ORDER BY turn";
+    ENDED_LEASE_INSERT = "INSERT INTO ended_leases (lease, expires_at, turn) VALUES ($1, $2, $3) ON CONFLICT (lease) DO NOTHING";
+    ENDED_LEASES_AFTER = "SELECT lease FROM ended_leases WHERE turn > $1";
     ENDED_LEASE_SHOW = "SELECT 1 FROM ended_leases WHERE lease = $1";
     ENDED_LEASES_SWEEP = "DELETE FROM ended_leases WHERE expires_at < $1";
+
+    // ── nodes ──
+    BATCH_SET = "INSERT INTO batches (node, batch) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET batch = excluded.batch";
+    BATCH_SHOW = "SELECT batch FROM batches WHERE node = $1";
+    BATCH_FORGET = "DELETE FROM batches WHERE node = $1";
+    NODE_JOIN = "INSERT INTO nodes (id, name, version, beat, cut_through, started_at) VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (id) DO NOTHING";
+    NODE_BEAT = "UPDATE nodes SET beat = beat + 1, cut_through = $2 WHERE id = $1";
+    NODE_FORGET = "DELETE FROM nodes WHERE id = $1 AND beat = $2";
+    NODES_LIST = "SELECT id, name, version, beat, cut_through, started_at FROM nodes ORDER BY id";
+    CUT_REPORT_INSERT = "INSERT INTO cut_reports (turn, subject, node, requests) VALUES ($1, $2, $3, $4) ON CONFLICT (turn, subject, node) DO NOTHING";
+    CUT_REPORT_SUM = "SELECT CAST(COALESCE(SUM(requests), 0) AS BIGINT) FROM cut_reports WHERE turn = $1 AND subject = $2";
+    CUT_REPORTS_SWEEP = "DELETE FROM cut_reports WHERE turn < $1";
 
     // ── lease counts and residual tokens ──
     LEASE_COUNT_OF_CONNECTION = "SELECT CAST(COALESCE(SUM(leases), 0) AS BIGINT) FROM lease_counts WHERE connection = $1 AND expiry_minute >= $2";
@@ -58,20 +75,20 @@ statements! {
     // ── keys ──
     MASTER_KEY_INSERT = "INSERT INTO master_keys (id, version, seal_kind, seal_parameters, wrapped, key_check, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     MASTER_KEY_NEWEST = "SELECT id, version, seal_kind, seal_parameters, wrapped, key_check, uses, created_at FROM master_keys ORDER BY version DESC LIMIT 1";
-    MASTER_KEY_RESERVE = "UPDATE master_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    MASTER_KEY_RESERVE = "UPDATE master_keys SET uses = uses + $2 WHERE id = $1 AND uses <= $3 RETURNING uses";
     TENANT_KEY_INSERT = "INSERT INTO tenant_keys (id, tenant, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
     TENANT_KEY_SHOW = "SELECT id, parent, wrapped, uses, created_at FROM tenant_keys WHERE tenant = $1";
-    TENANT_KEY_RESERVE = "UPDATE tenant_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    TENANT_KEY_RESERVE = "UPDATE tenant_keys SET uses = uses + $2 WHERE id = $1 AND uses <= $3 RETURNING uses";
     TENANT_KEY_COUNT = "SELECT COUNT(*) FROM tenant_keys";
     DATA_KEY_INSERT = "INSERT INTO data_keys (id, tenant, owner, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DATA_KEY_SHOW = "SELECT id, tenant, parent, wrapped, uses, created_at FROM data_keys WHERE id = $1";
-    DATA_KEY_RESERVE = "UPDATE data_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    DATA_KEY_RESERVE = "UPDATE data_keys SET uses = uses + $2 WHERE id = $1 AND uses <= $3 RETURNING uses";
     DATA_KEYS_DESTROY_OWNER = "DELETE FROM data_keys WHERE owner = $1";
     DATA_KEYS_DESTROY_ID = "DELETE FROM data_keys WHERE id = $1";
     DATA_KEY_COUNT = "SELECT COUNT(*) FROM data_keys";
     LEASE_KEY_INSERT = "INSERT INTO lease_keys (id, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5)";
     LEASE_KEYS_NEWEST = "SELECT id, parent, wrapped, uses, created_at FROM lease_keys ORDER BY created_at DESC, id DESC LIMIT 4";
-    LEASE_KEY_RESERVE = "UPDATE lease_keys SET uses = $3 WHERE id = $1 AND uses = $2";
+    LEASE_KEY_RESERVE = "UPDATE lease_keys SET uses = uses + $2 WHERE id = $1 AND uses <= $3 RETURNING uses";
 
     // ── tenants ──
     TENANT_INSERT = "INSERT INTO tenants (id, name, state, created_at) VALUES ($1, $2, 'active', $3)";
@@ -168,4 +185,20 @@ statements! {
     IDEMPOTENCY_INSERT = "INSERT INTO idempotency (request_hash, user_id, body_hash, created, expires_at) VALUES ($1, $2, $3, $4, $5)";
     IDEMPOTENCY_SHOW = "SELECT body_hash, created FROM idempotency WHERE request_hash = $1";
     IDEMPOTENCY_SWEEP = "DELETE FROM idempotency WHERE expires_at < $1";
+}
+
+macro_rules! postgres_statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $sql;)*
+        /// Each statement that only PostgreSQL runs, with its name, for the test that prepares them.
+        pub const POSTGRES: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
+    };
+}
+
+postgres_statements! {
+    TURN_TELL = "SELECT pg_notify('leasehold_turn', $1)";
+    /// The commit is not waited for on the disk: whoever misses the confirmation waits until the node's lease has ended.
+    NODE_CONFIRM = "WITH confirmed AS (UPDATE nodes SET cut_through = $2 WHERE id = $1 RETURNING id) SELECT set_config('synchronous_commit', 'off', true), pg_notify('leasehold_cut', CAST(id AS TEXT)) FROM confirmed";
+    SERVER_CHECK = "SELECT CAST(current_setting('server_version_num') AS BIGINT), pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> ''";
+    SERVER_CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 }

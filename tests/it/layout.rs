@@ -10,7 +10,7 @@ const FLOORS: &[(&[&str], u8)] = &[
     (&["secret", "clock", "entropy", "id", "peer"], 0),
     (&["domain", "policy", "merkle", "envelope"], 1),
     (&["store", "seal"], 2),
-    (&["audit", "keyring", "identity", "broker", "custody", "register", "vault"], 3),
+    (&["audit", "keyring", "fleet", "identity", "broker", "custody", "register", "vault"], 3),
     (&["api", "gateway", "web"], 4),
     (&["cli", "server", "config", "telemetry", "dev"], 5),
 ];

@@ -9,7 +9,7 @@ use leasehold::{
         lease::{Epochs, Lease},
     },
     entropy::SystemEntropy,
-    id::{ConnectionId, GrantId, LeaseId, SubProcessorId, TenantId, WorkerId},
+    id::{ConnectionId, GrantId, LeaseId, NodeId, SubProcessorId, TenantId, WorkerId},
     keyring::init::vault_make,
     policy::{Delivery, Module},
     seal::FileSeal,
@@ -105,7 +105,8 @@ impl TestLog {
 
 async fn begin(db: &Db, clock: &Arc<ManualClock>) -> Result<Sequencer, StartError> {
     let clock = Arc::<ManualClock>::clone(clock);
-    let options = SequencerOptions { db: db.clone(), clock, entropy: Arc::new(SystemEntropy) };
+    let node = NodeId::make(&*clock, &SystemEntropy);
+    let options = SequencerOptions { db: db.clone(), clock, entropy: Arc::new(SystemEntropy), node };
     Ok(Sequencer::start(options).await?.0)
 }
 

@@ -372,6 +372,7 @@ async fn start_vault(
         addresses,
         clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::clone(entropy),
+        name: "test".into(),
     };
     let (vault, _task) = Vault::start(options).await.unwrap();
     vault.keyring.unseal(&seal).await.unwrap();

@@ -28,7 +28,12 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Taken => Self::new(ProblemKind::Taken),
             StoreError::Corrupt { .. } | StoreError::UnknownUrl | StoreError::Migration(_) => Self::internal(&error),
-            StoreError::Open(_) | StoreError::Failed(_) => Self::unavailable(&error),
+            StoreError::Rollback { .. } => Self::unavailable(&error).with_reason("quarantined"),
+            StoreError::Open(_)
+            | StoreError::Failed(_)
+            | StoreError::Server(_)
+            | StoreError::NoAnswer(_)
+            | StoreError::StandbyGivenUp => Self::unavailable(&error),
         }
     }
 }
@@ -39,7 +44,10 @@ impl From<SubmitError> for Problem {
             SubmitError::Overloaded => {
                 Self::new(ProblemKind::Unavailable).with_reason("overloaded").with_retry_after(Duration::from_secs(1))
             }
-            SubmitError::Failed(_) | SubmitError::Closed => Self::unavailable(&error).with_reason("unrecorded"),
+            SubmitError::Quarantined(_) => Self::unavailable(&error).with_reason("quarantined"),
+            SubmitError::Failed(_) | SubmitError::InDoubt | SubmitError::Closed => {
+                Self::unavailable(&error).with_reason("unrecorded")
+            }
             SubmitError::CallerEnded => Self::new(ProblemKind::Unauthenticated).with_detail(error.to_string()),
         }
     }

@@ -1,6 +1,7 @@
 //! From a URI to a connection: resolve once, judge every address, dial exactly those, then TLS.
 
-use super::{AllowedNetworks, BoxError};
+use super::{AllowedNetworks, BoxError, leased::LeasedStream};
+use crate::fleet::NodeLease;
 use http::{Uri, uri::Scheme};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::{client::legacy, rt::TokioIo};
@@ -54,6 +55,8 @@ pub(super) enum ConnectError {
     Tls(io::Error),
     #[error("not within {0:?}")]
     TimedOut(Duration),
+    #[error("the node's lease has ended")]
+    Lapsed,
 }
 
 impl ConnectError {
@@ -68,22 +71,25 @@ impl ConnectError {
             Some(Self::Tcp(source)) => Ok(Self::Tcp(copy(source))),
             Some(Self::Tls(source)) => Ok(Self::Tls(copy(source))),
             Some(Self::TimedOut(limit)) => Ok(Self::TimedOut(*limit)),
+            Some(Self::Lapsed) => Ok(Self::Lapsed),
             None => Err(error),
         }
     }
 }
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = MaybeHttpsStream<TokioIo<LeasedStream>>;
 
 /// Makes the connections of a [`Dialer`](super::Dialer).
 #[derive(Clone)]
 pub(super) struct Connector(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     resolver: Arc<dyn Resolve>,
     allowed: AllowedNetworks,
     tls: Arc<ClientConfig>,
     limit: Duration,
+    lease: NodeLease,
 }
 
 impl Connector {
@@ -93,7 +99,12 @@ impl Connector {
         tls: Arc<ClientConfig>,
         limit: Duration,
     ) -> Self {
-        Self(Arc::new(Inner { resolver, allowed, tls, limit }))
+        Self(Arc::new(Inner { resolver, allowed, tls, limit, lease: NodeLease::endless() }))
+    }
+
+    /// Makes the same connector, whose connections write only under a node's lease.
+    pub(super) fn under(&self, lease: NodeLease) -> Self {
+        Self(Arc::new(Inner { lease, ..Inner::clone(&self.0) }))
     }
 }
 
@@ -131,7 +142,9 @@ impl Inner {
         if !encrypted && !addresses.iter().all(|address| address.to_canonical().is_loopback()) {
             return Err(ConnectError::Unencrypted);
         }
-        let tcp = TokioIo::new(self.dial(&addresses, port).await?);
+        let stint = self.lease.stint().ok_or(ConnectError::Lapsed)?;
+        let tcp = self.dial(&addresses, port).await?;
+        let tcp = TokioIo::new(LeasedStream::new(tcp, self.lease.clone(), stint));
         if !encrypted {
             return Ok(MaybeHttpsStream::Http(tcp));
         }

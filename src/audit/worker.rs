@@ -1,0 +1,248 @@
+//! The sequencer's task: it takes what waits, commits it, and answers. What a failed commit means for those who wait is
+//! decided here; the transaction itself is in [`writer`](super::writer).
+
+use super::{
+    batch::Written,
+    operation::{Admitted, FenceRefusal, Pending, PendingUse, SubmitError, UseError},
+    refusals::{Refusals, Refused, Sameness},
+    sequencer::{Announcement, Health, RefusalNote, SequencerOptions},
+    writer::{BatchError, Settled, Writer},
+};
+use crate::{clock::Timestamp, store::StoreError};
+use std::time::Duration;
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    time::Instant,
+};
+
+/// The most operations in one batch.
+const BATCH_MAX: usize = 512;
+/// How often the counted refusals of a past minute are looked for.
+const REFUSAL_SWEEP: Duration = Duration::from_secs(15);
+/// How long a batch is tried again while the database is gone, before those who wait are told.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(4);
+/// How long to wait before it is tried again.
+const RETRY: Duration = Duration::from_millis(50);
+
+pub(super) struct Worker {
+    options: SequencerOptions,
+    operations: mpsc::Receiver<Pending>,
+    refusal_notes: mpsc::Receiver<RefusalNote>,
+    announcements: broadcast::Sender<Announcement>,
+    health: watch::Sender<Health>,
+    refusals: Refusals,
+    writer: Writer,
+}
+
+/// The log is closed for good.
+struct Poisoned;
+
+/// What became of a batch that was tried once.
+enum Tried {
+    /// It is durable, and answered.
+    Durable,
+    /// Nothing of it happened.
+    Nothing(Vec<Pending>, StoreError),
+    /// It may have happened; those who waited were told so.
+    Unknown(StoreError),
+}
+
+impl Worker {
+    pub(super) fn new(
+        options: SequencerOptions,
+        operations: mpsc::Receiver<Pending>,
+        refusal_notes: mpsc::Receiver<RefusalNote>,
+        announcements: broadcast::Sender<Announcement>,
+        health: watch::Sender<Health>,
+    ) -> Self {
+        let writer = Writer::new(&options);
+        Self { options, operations, refusal_notes, announcements, health, refusals: Refusals::default(), writer }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut batch: Vec<Pending> = Vec::with_capacity(BATCH_MAX);
+        let mut sweep = tokio::time::interval(REFUSAL_SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                taken = self.operations.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
+                Some(note) = self.refusal_notes.recv() => self.take_refusal(note, &mut batch),
+                _ = sweep.tick() => {
+                    let events = self.refusals.sweep(self.options.clock.now(), &*self.options.entropy);
+                    batch.extend(events.into_iter().map(Pending::Note));
+                }
+            }
+            while batch.len() < BATCH_MAX
+                && let Ok(note) = self.refusal_notes.try_recv()
+            {
+                self.take_refusal(note, &mut batch);
+            }
+            if !batch.is_empty() && self.commit_all(std::mem::take(&mut batch)).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    fn take_refusal(&mut self, note: RefusalNote, batch: &mut Vec<Pending>) {
+        let RefusalNote { sameness, tenant, kind, actor, object, mut details } = note;
+        if let Some(map) = details.as_object_mut() {
+            map.insert("reason".to_owned(), sameness.reason.into());
+        }
+        let refused = Refused { sameness, tenant, kind, actor, object, details: &details };
+        let events = self.refusals.note(refused, self.options.clock.now(), &*self.options.entropy);
+        batch.extend(events.into_iter().map(Pending::Note));
+    }
+
+    /// Commits a batch; an operation that alone breaks it is isolated, and the others go on.
+    async fn commit_all(&mut self, operations: Vec<Pending>) -> Result<(), Poisoned> {
+        let Some((operations, error)) = self.commit_patiently(operations).await? else { return Ok(()) };
+        if operations.len() == 1 {
+            fail(operations, &SubmitError::Failed(error.to_string()));
+            return Ok(());
+        }
+        for operation in operations {
+            if let Some((operation, error)) = self.commit_patiently(vec![operation]).await? {
+                fail(operation, &SubmitError::Failed(error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits a batch, again and again while the database is gone; past its patience it tells those who wait. Gives the
+    /// operations back where one of them is at fault.
+    async fn commit_patiently(
+        &mut self,
+        mut operations: Vec<Pending>,
+    ) -> Result<Option<(Vec<Pending>, StoreError)>, Poisoned> {
+        // Who comes while the database is known to be gone waits for one try only.
+        let patience = if *self.health.borrow() == Health::Open { OUTAGE_PATIENCE } else { Duration::ZERO };
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.commit_once(operations).await? {
+                Tried::Durable => {
+                    self.turn_to(Health::Open);
+                    return Ok(None);
+                }
+                Tried::Unknown(error) => {
+                    self.turn_to(Health::Lost(error.to_string()));
+                    return Ok(None);
+                }
+                Tried::Nothing(back, error @ StoreError::Rollback { .. }) => {
+                    self.turn_to(Health::Quarantined(error.to_string()));
+                    fail(back, &SubmitError::Quarantined(error.to_string()));
+                    return Ok(None);
+                }
+                Tried::Nothing(back, error) if !error.is_outage() => return Ok(Some((back, error))),
+                Tried::Nothing(back, error) if Instant::now() >= deadline => {
+                    self.turn_to(Health::Lost(error.to_string()));
+                    fail(back, &SubmitError::Failed(error.to_string()));
+                    return Ok(None);
+                }
+                Tried::Nothing(back, _) => {
+                    operations = back;
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn turn_to(&self, health: Health) {
+        let changed = self.health.send_if_modified(|now| {
+            let changed = std::mem::discriminant(now) != std::mem::discriminant(&health);
+            if changed {
+                *now = health.clone();
+            }
+            changed
+        });
+        match (changed, health) {
+            (true, Health::Open) => tracing::info!("the audit log takes operations again"),
+            (true, Health::Lost(why)) => {
+                tracing::error!(%why, "the database is gone: nothing is released until it is back")
+            }
+            (true, Health::Quarantined(why)) => tracing::error!(%why, "quarantined: nothing is released"),
+            _ => {}
+        }
+    }
+
+    async fn commit_once(&mut self, mut operations: Vec<Pending>) -> Result<Tried, Poisoned> {
+        let mut noted: Vec<Sameness> = Vec::new();
+        let started = Instant::now();
+        let error = match self.writer.commit(&mut operations, &mut self.refusals, &mut noted).await {
+            Ok((at, written)) => {
+                metrics::histogram!("leasehold_batch_seconds").record(started.elapsed().as_secs_f64());
+                metrics::histogram!("leasehold_batch_operations").record(operations.len() as f64);
+                self.answer(operations, at, written);
+                return Ok(Tried::Durable);
+            }
+            Err(BatchError::Before(error)) => {
+                self.refusals.forget(&noted);
+                tracing::warn!(%error, operations = operations.len(), "a batch was rolled back");
+                return Ok(Tried::Nothing(operations, error));
+            }
+            Err(BatchError::InDoubt(error, at, written)) => {
+                tracing::warn!(%error, operations = operations.len(), "a commit's answer was lost");
+                match self.writer.settle().await {
+                    Settled::Durable => {
+                        self.writer.acknowledged(&written);
+                        self.answer(operations, at, written);
+                        return Ok(Tried::Durable);
+                    }
+                    Settled::Nothing => {
+                        self.refusals.forget(&noted);
+                        return Ok(Tried::Nothing(operations, error));
+                    }
+                    Settled::Unknown => {
+                        fail(operations, &SubmitError::InDoubt);
+                        return Ok(Tried::Unknown(error));
+                    }
+                    Settled::Never => error,
+                }
+            }
+        };
+        // An fsync that failed is never tried again: the pages may be gone and the second one would lie.
+        tracing::error!(%error, "a commit's outcome is unknown; the audit log is closed");
+        fail(operations, &SubmitError::Closed);
+        let _ = self.health.send(Health::Poisoned(error.to_string()));
+        Err(Poisoned)
+    }
+
+    fn answer(&self, operations: Vec<Pending>, at: Timestamp, written: Written) {
+        // First the announcement: who is answered may look at a cache next. Over a shared database the entries are
+        // announced by whoever follows all nodes' changes, so that none comes twice.
+        let Written { raised, announced, .. } = written;
+        let announced = if self.options.db.is_shared() { Vec::new() } else { announced };
+        if !raised.is_empty() || !announced.is_empty() {
+            let _ = self.announcements.send(Announcement { at, raised: raised.into(), entries: announced.into() });
+        }
+        for operation in operations {
+            match operation {
+                Pending::Use(PendingUse { verdict, reply, .. }) => {
+                    let _ = reply.send(verdict_of(verdict, at));
+                }
+                Pending::Change(change) => change.answer(at),
+                Pending::Note(_) => {}
+            }
+        }
+    }
+}
+
+fn verdict_of(verdict: Option<Result<i64, FenceRefusal>>, at: Timestamp) -> Result<Admitted, UseError> {
+    match verdict {
+        Some(Ok(seq)) => Ok(Admitted { seq, at }),
+        Some(Err(refusal)) => Err(UseError::Refused(refusal)),
+        None => Err(UseError::Unrecorded(SubmitError::Closed)),
+    }
+}
+
+fn fail(operations: Vec<Pending>, error: &SubmitError) {
+    for operation in operations {
+        match operation {
+            Pending::Use(PendingUse { reply, .. }) => {
+                let _ = reply.send(Err(UseError::Unrecorded(error.clone())));
+            }
+            Pending::Change(change) => change.fail(error.clone()),
+            Pending::Note(_) => metrics::counter!("leasehold_notes_lost_total").increment(1),
+        }
+    }
+}
