@@ -14,11 +14,16 @@ mod gateway;
 mod hostile_paths;
 mod layout;
 mod merkle;
+#[path = "../support/postgres.rs"]
+mod postgres;
 #[path = "../support/raw_http.rs"]
 mod raw_http;
 mod seal;
 mod server;
 mod store;
+mod support;
+#[path = "../support/tcp_proxy.rs"]
+mod tcp_proxy;
 #[path = "../support/test_log.rs"]
 mod test_log;
 #[path = "../support/test_vault.rs"]
