@@ -6,6 +6,7 @@ pub mod authority;
 pub mod certificate;
 mod connection;
 mod in_flight;
+pub mod memory;
 pub mod upkeep;
 
 use crate::config;

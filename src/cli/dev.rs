@@ -5,6 +5,7 @@ use crate::{
     config::LogFormat,
     dev::{self, DevOptions, Directory},
     entropy::{SystemEntropy, make_array},
+    server::memory,
     telemetry,
 };
 use clap::Args;
@@ -45,6 +46,7 @@ impl Dev {
         }
         let _ = telemetry::start_log(LogFormat::Text, "warn");
         telemetry::quiet_panics();
+        memory::keep_private();
         let shutdown = CancellationToken::new();
         stop_on_signal(shutdown.clone())?;
         let directory = match data {

@@ -6,6 +6,7 @@ use crate::{
     server::{
         Listener,
         assembly::{self, Doors, ServeError},
+        memory,
     },
     telemetry::{self, Metrics},
 };
@@ -28,6 +29,7 @@ impl Serve {
             return Err(Failure::usage("log.filter does not parse; write it as info or info,leasehold::broker=debug"));
         }
         telemetry::quiet_panics();
+        memory::keep_private();
         let shutdown = CancellationToken::new();
         stop_on_signal(shutdown.clone())?;
         serve(&config, shutdown).await?;
