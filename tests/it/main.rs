@@ -7,6 +7,7 @@ mod audit;
 mod broker;
 mod cli;
 mod custody;
+mod deploy;
 mod dev;
 mod envelope;
 mod gateway;

@@ -2,6 +2,7 @@
 
 mod canary;
 mod kill;
+mod memory;
 mod program;
 mod sdk;
 mod story;

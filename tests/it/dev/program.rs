@@ -60,6 +60,10 @@ impl Dev {
         self.folder.join("ready.json")
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it without a warning.
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
