@@ -7,6 +7,8 @@ mod audit;
 mod broker;
 mod cli;
 mod custody;
+#[path = "../support/databases.rs"]
+mod databases;
 mod deploy;
 mod dev;
 mod envelope;

@@ -1,6 +1,7 @@
 //! PostgreSQL for tests: clusters of a test's own, which it may kill, freeze, replicate and promote, and one shared
 //! server for tests that need only a database. `cluster.sh` keeps each cluster, and ends it with the test's process.
 
+use leasehold::entropy::{SystemEntropy, make_array};
 use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::{
@@ -181,18 +182,12 @@ impl Server {
 }
 
 async fn database_make(maintenance: &str) -> String {
-    let name = format!("test_{}", uuid::Uuid::from_u128(random()).simple());
+    let name = format!("test_{}", uuid::Uuid::from_bytes(make_array(&SystemEntropy)).simple());
     let mut connection = PgConnection::connect(maintenance).await.unwrap();
     run(&mut connection, &format!("CREATE DATABASE {name}")).await;
     let mut url = url::Url::parse(maintenance).unwrap();
     url.set_path(&name);
     url.into()
-}
-
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    u128::from_ne_bytes(bytes)
 }
 
 async fn run(connection: &mut PgConnection, statements: &str) {

@@ -1,5 +1,6 @@
-//! A log alone: a vault's row in a new SQLite file, and a sequencer, with nothing that speaks to the outside.
+//! A log alone: a vault's row in a new database, and a sequencer, with nothing that speaks to the outside.
 
+use crate::databases::{TestDatabase, TestStore};
 use leasehold::{
     audit::{Effect, Sequencer, SequencerOptions, StartError, Use},
     clock::{Clock, ManualClock, Timestamp},
@@ -13,31 +14,29 @@ use leasehold::{
     keyring::init::vault_make,
     policy::{Delivery, Module},
     seal::FileSeal,
-    store::{Db, Missing, log, vault},
+    store::{Db, log, vault},
 };
 use std::{sync::Arc, time::Duration};
-use tempfile::TempDir;
 
 pub(crate) struct TestLog {
     pub(crate) db: Db,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sequencer: Sequencer,
     incarnation: Incarnation,
-    _directory: TempDir,
+    _store: TestStore,
 }
 
 impl TestLog {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(database: TestDatabase) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
-        let url = format!("sqlite:{}", directory.path().join("vault.db").display());
-        let db = Db::open(&url, Missing::Create).await.unwrap();
-        db.migrate().await.unwrap();
+        let store = TestStore::make(database).await;
+        let db = store.db.clone();
         let seal = FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap();
         vault_make(&db, &seal, &*clock, &SystemEntropy).await.unwrap();
         let row = vault::vault_show(&mut db.reader().await.unwrap().link()).await.unwrap().unwrap();
         let sequencer = begin(&db, &clock).await.unwrap();
-        Self { db, clock, sequencer, incarnation: row.incarnation, _directory: directory }
+        Self { db, clock, sequencer, incarnation: row.incarnation, _store: store }
     }
 
     /// Starts a second sequencer on the same database, as the next start of the process does.
@@ -97,8 +96,18 @@ impl TestLog {
         tokio::time::timeout(Duration::from_secs(20), written).await.expect("the entries are written")
     }
 
-    /// Alters the database behind the vault's back.
+    /// Alters the database behind the vault's back. Zeros are written as SQLite's `zeroblob(N)` on both databases.
     pub(crate) async fn tamper(&self, statement: &'static str) {
+        if let Db::Postgres(pool) = &self.db {
+            let zeros = |bytes: usize| format!("'\\x{}'::BYTEA", "00".repeat(bytes));
+            let statement = statement
+                .replace("tenant = zeroblob(16)", "tenant = '00000000-0000-0000-0000-000000000000'")
+                .replace("zeroblob(32)", &zeros(32))
+                .replace("zeroblob(8)", &zeros(8))
+                .replace("x'00'", &zeros(1));
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.unwrap();
+            return;
+        }
         self.db.reader().await.unwrap().link().run(statement).await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
-//! A whole vault on loopback: the simulated Amazon and the gateway on real listeners over TLS, SQLite in a directory of
-//! its own, a clock that stands still, one tenant with one authorized connection, and workers that get leases.
+//! A whole vault on loopback: the simulated Amazon and the gateway on real listeners over TLS, a database of its own, a
+//! clock that stands still, one tenant with one authorized connection, and workers that get leases.
 
+use crate::databases::{TestDatabase, TestStore};
 use leasehold::{
     api::{self, ApiOptions, ApiState, Docs},
     audit::{Batch, Change, ChangeError},
@@ -27,7 +28,7 @@ use leasehold::{
     secret::{SecretHash, SecretText},
     server::{Limits, Listener, Tls, authority::DevAuthority, serve},
     store::{
-        Db, Missing, connections,
+        Db, connections,
         grants::{self, NewGrant},
         keys, log,
         sub_processors::{self, SubProcessorRow},
@@ -50,6 +51,7 @@ const REDIRECT: &str = "https://localhost/callback";
 
 /// What a test vault is made with.
 pub(crate) struct TestVaultOptions {
+    pub(crate) database: TestDatabase,
     /// What the one grant permits, and the one worker gets.
     pub(crate) scopes: &'static str,
     pub(crate) delivery: Delivery,
@@ -58,7 +60,12 @@ pub(crate) struct TestVaultOptions {
 
 impl Default for TestVaultOptions {
     fn default() -> Self {
-        Self { scopes: "orders:read", delivery: Delivery::Gateway, limits: GatewayLimits::default() }
+        Self {
+            database: TestDatabase::Sqlite,
+            scopes: "orders:read",
+            delivery: Delivery::Gateway,
+            limits: GatewayLimits::default(),
+        }
     }
 }
 
@@ -97,11 +104,17 @@ pub(crate) struct TestVault {
     client_secret: SecretText,
     shutdown: CancellationToken,
     _directory: TempDir,
+    /// After everything that uses it.
+    _store: TestStore,
 }
 
 impl TestVault {
     pub(crate) async fn start() -> Self {
         Self::with(TestVaultOptions::default()).await
+    }
+
+    pub(crate) async fn on(database: TestDatabase) -> Self {
+        Self::with(TestVaultOptions { database, ..TestVaultOptions::default() }).await
     }
 
     pub(crate) async fn with(options: TestVaultOptions) -> Self {
@@ -120,7 +133,8 @@ impl TestVault {
         let (amazon, port) = (base_url(&listener), listener.local_addr().port());
         tokio::spawn(serve(listener, simulator.router(), Limits::default(), shutdown.clone()));
 
-        let vault = start_vault(&directory, &clock, &entropy, &ca_pem, port).await;
+        let store = TestStore::make(options.database).await;
+        let vault = start_vault(&store.db, &directory, &clock, &entropy, &ca_pem, port).await;
         let listener = listen(&authority).await;
         let gateway = base_url(&listener);
         let router = gateway::router(vault.clone(), options.limits);
@@ -177,6 +191,7 @@ impl TestVault {
             client_secret,
             shutdown,
             _directory: directory,
+            _store: store,
         };
         test.import(tenant, connection, SELLER).await;
         test
@@ -341,17 +356,15 @@ fn api_options(vault: &Vault, url: &str) -> ApiOptions {
 }
 
 async fn start_vault(
+    db: &Db,
     directory: &TempDir,
     clock: &Arc<ManualClock>,
     entropy: &Arc<dyn Entropy>,
     ca_pem: &[u8],
     amazon_port: u16,
 ) -> Vault {
-    let url = format!("sqlite:{}", directory.path().join("vault.db").display());
-    let db = Db::open(&url, Missing::Create).await.unwrap();
-    db.migrate().await.unwrap();
     let seal = FileSeal::create(&directory.path().join("seal.key"), &**entropy).unwrap();
-    vault_make(&db, &seal, &**clock, &**entropy).await.unwrap();
+    vault_make(db, &seal, &**clock, &**entropy).await.unwrap();
     let dialer = Dialer::new(DialerOptions {
         allowed_cidrs: vec!["127.0.0.0/8".parse().unwrap()],
         extra_roots_pem: Some(ca_pem.to_vec()),
@@ -366,7 +379,7 @@ async fn start_vault(
         addresses.endpoints.insert(*region, url);
     }
     let options = VaultOptions {
-        db,
+        db: db.clone(),
         dialer: dialer.unwrap(),
         catalogue: Arc::new(Catalogue::built_in()),
         addresses,

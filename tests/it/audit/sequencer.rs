@@ -1,5 +1,6 @@
 //! The order of events: batches of many, refusals that repeat, changes that fail, clocks that go wrong.
 
+use crate::databases::{TestDatabase, both_databases};
 use crate::test_log::{TestLog, event};
 use futures_util::future::join_all;
 use leasehold::{
@@ -15,6 +16,19 @@ use leasehold::{
 use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
+
+both_databases!(
+    many_uses_and_changes_at_once_share_batches_and_verify,
+    a_use_behind_a_raise_in_one_batch_is_refused_and_one_before_it_is_not,
+    a_raise_that_is_rolled_back_ends_nothing,
+    a_refused_change_leaves_nothing,
+    a_change_that_breaks_its_batch_is_isolated_and_the_others_go_on,
+    the_change_of_somebody_whose_access_was_ended_is_not_made,
+    refusals_of_one_lease_and_minute_are_one_entry_and_a_count,
+    refusals_that_nobody_waits_for_are_told_apart_by_actor_object_and_reason,
+    time_in_the_log_never_goes_back_and_an_expired_lease_stays_expired,
+    a_clock_far_behind_the_log_does_not_start,
+);
 
 /// How a change goes.
 #[derive(Clone, Copy)]
@@ -61,9 +75,8 @@ fn trial(log: &TestLog, fate: Fate) -> Trial {
     Trial { tenant: log.tenant(), raises: log.tenant().as_uuid(), fate }
 }
 
-#[tokio::test]
-async fn many_uses_and_changes_at_once_share_batches_and_verify() {
-    let log = TestLog::start().await;
+async fn many_uses_and_changes_at_once_share_batches_and_verify(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let mut announcements = log.sequencer.announcements();
     let tenants: Vec<TenantId> = (0..7).map(|_| log.tenant()).collect();
     let leases: Vec<_> = (0..1_400).map(|number| log.lease(tenants[number % tenants.len()])).collect();
@@ -83,9 +96,8 @@ async fn many_uses_and_changes_at_once_share_batches_and_verify() {
     assert!(batches < 60, "changes share batches: {batches}");
 }
 
-#[tokio::test]
-async fn a_use_behind_a_raise_in_one_batch_is_refused_and_one_before_it_is_not() {
-    let log = TestLog::start().await;
+async fn a_use_behind_a_raise_in_one_batch_is_refused_and_one_before_it_is_not(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let lease = log.lease(log.tenant());
     let raise = Trial { tenant: log.tenant(), raises: lease.connection.as_uuid(), fate: Fate::Made };
     let (before, raised, after) = tokio::join!(
@@ -97,9 +109,8 @@ async fn a_use_behind_a_raise_in_one_batch_is_refused_and_one_before_it_is_not()
     assert!(matches!(after, Err(UseError::Refused(FenceRefusal::Raised(Fenced::Connection)))));
 }
 
-#[tokio::test]
-async fn a_raise_that_is_rolled_back_ends_nothing() {
-    let log = TestLog::start().await;
+async fn a_raise_that_is_rolled_back_ends_nothing(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let lease = log.lease(log.tenant());
     for fate in [Fate::Refused, Fate::Broken] {
         let raise = Trial { tenant: log.tenant(), raises: lease.connection.as_uuid(), fate };
@@ -111,9 +122,8 @@ async fn a_raise_that_is_rolled_back_ends_nothing() {
     verify_log(&log.db, |_| {}).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_refused_change_leaves_nothing() {
-    let log = TestLog::start().await;
+async fn a_refused_change_leaves_nothing(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let mut announcements = log.sequencer.announcements();
     let refused = trial(&log, Fate::Refused);
     let (tenant, raises) = (refused.tenant, refused.raises);
@@ -125,9 +135,8 @@ async fn a_refused_change_leaves_nothing() {
     assert!(announcements.try_recv().is_err(), "nobody hears of it");
 }
 
-#[tokio::test]
-async fn a_change_that_breaks_its_batch_is_isolated_and_the_others_go_on() {
-    let log = TestLog::start().await;
+async fn a_change_that_breaks_its_batch_is_isolated_and_the_others_go_on(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let leases: Vec<_> = (0..20).map(|_| log.lease(log.tenant())).collect();
     let dead = log.lease(log.tenant());
     log.sequencer
@@ -153,8 +162,7 @@ async fn a_change_that_breaks_its_batch_is_isolated_and_the_others_go_on() {
     assert_eq!(verify_log(&log.db, |_| {}).await.unwrap().entries, 1 + 20 + 1 + 1);
 }
 
-#[tokio::test]
-async fn the_change_of_somebody_whose_access_was_ended_is_not_made() {
+async fn the_change_of_somebody_whose_access_was_ended_is_not_made(database: TestDatabase) {
     struct Fenced(Trial, Fence);
     impl Change for Fenced {
         type Output = i64;
@@ -166,7 +174,7 @@ async fn the_change_of_somebody_whose_access_was_ended_is_not_made() {
             self.0.apply(batch).await
         }
     }
-    let log = TestLog::start().await;
+    let log = TestLog::start(database).await;
     let person = log.tenant().as_uuid();
     let end = Trial { tenant: log.tenant(), raises: person, fate: Fate::Made };
     let asked = Fenced(trial(&log, Fate::Made), Fence { subject: person, epoch: 0 });
@@ -181,9 +189,8 @@ fn details(row: &leasehold::store::log::EntryRow) -> Value {
     payload["details"].clone()
 }
 
-#[tokio::test]
-async fn refusals_of_one_lease_and_minute_are_one_entry_and_a_count() {
-    let log = TestLog::start().await;
+async fn refusals_of_one_lease_and_minute_are_one_entry_and_a_count(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let lease = log.lease(log.tenant());
     let raise = Trial { tenant: log.tenant(), raises: lease.tenant.as_uuid(), fate: Fate::Made };
     log.sequencer.commit(raise).await.unwrap();
@@ -201,9 +208,8 @@ async fn refusals_of_one_lease_and_minute_are_one_entry_and_a_count() {
     verify_log(&log.db, |_| {}).await.unwrap();
 }
 
-#[tokio::test]
-async fn refusals_that_nobody_waits_for_are_told_apart_by_actor_object_and_reason() {
-    let log = TestLog::start().await;
+async fn refusals_that_nobody_waits_for_are_told_apart_by_actor_object_and_reason(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let tenant = log.tenant();
     let (one, other) = (Subject::new("user", log.tenant().as_uuid()), Subject::new("user", log.tenant().as_uuid()));
     for _ in 0..5 {
@@ -217,9 +223,8 @@ async fn refusals_that_nobody_waits_for_are_told_apart_by_actor_object_and_reaso
     assert_eq!(details(&refused[1])["reason"], "grant.end");
 }
 
-#[tokio::test]
-async fn time_in_the_log_never_goes_back_and_an_expired_lease_stays_expired() {
-    let log = TestLog::start().await;
+async fn time_in_the_log_never_goes_back_and_an_expired_lease_stays_expired(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     let lease = log.lease(log.tenant());
     let first = log.sequencer.admit(log.use_of(&lease)).await.unwrap().at;
     log.clock.set(first.minus(Duration::from_secs(200)));
@@ -235,9 +240,8 @@ async fn time_in_the_log_never_goes_back_and_an_expired_lease_stays_expired() {
     assert!(times.is_sorted());
 }
 
-#[tokio::test]
-async fn a_clock_far_behind_the_log_does_not_start() {
-    let log = TestLog::start().await;
+async fn a_clock_far_behind_the_log_does_not_start(database: TestDatabase) {
+    let log = TestLog::start(database).await;
     log.sequencer.commit(trial(&log, Fate::Made)).await.unwrap();
     log.clock.set(log.clock.now().minus(Duration::from_secs(299)));
     log.start_again().await.map(drop).unwrap();

@@ -1,14 +1,25 @@
 //! What somebody with the database's file in his hands cannot do unseen.
 
+use crate::databases::{TestDatabase, both_databases};
 use crate::test_log::TestLog;
 use leasehold::audit::{
     StartError,
     verify::{VerifyError, verify_log},
 };
 
+both_databases!(
+    an_altered_cell_is_named_by_its_entry,
+    a_payload_replaced_with_its_hash_is_named_too,
+    a_deleted_entry_is_named,
+    a_deleted_newest_entry_is_named_and_the_vault_does_not_start,
+    two_swapped_entries_are_named,
+    a_head_that_does_not_fit_is_refused_at_the_start,
+    a_chain_whose_head_was_moved_back_is_seen,
+);
+
 /// A log of ten entries of two tenants, in turn.
-async fn ten_entries() -> TestLog {
-    let log = TestLog::start().await;
+async fn ten_entries(database: TestDatabase) -> TestLog {
+    let log = TestLog::start(database).await;
     let tenants = [log.tenant(), log.tenant()];
     for number in 0..10 {
         let lease = log.lease(tenants[number % 2]);
@@ -22,8 +33,7 @@ async fn verdict(log: &TestLog) -> VerifyError {
     verify_log(&log.db, |_| {}).await.expect_err("tampering is seen")
 }
 
-#[tokio::test]
-async fn an_altered_cell_is_named_by_its_entry() {
+async fn an_altered_cell_is_named_by_its_entry(database: TestDatabase) {
     for statement in [
         "UPDATE entries SET payload = replace(payload, 'test', 'lie') WHERE seq = 4",
         "UPDATE entries SET salt = zeroblob(32) WHERE seq = 4",
@@ -35,16 +45,15 @@ async fn an_altered_cell_is_named_by_its_entry() {
         "UPDATE entries SET tenant_prev = zeroblob(32) WHERE seq = 4",
         "UPDATE entries SET tenant = zeroblob(16) WHERE seq = 4",
     ] {
-        let log = ten_entries().await;
+        let log = ten_entries(database).await;
         log.tamper(statement).await;
         let verdict = verdict(&log).await;
         assert!(matches!(verdict, VerifyError::Altered { seq: 4, .. }), "{statement}: {verdict}");
     }
 }
 
-#[tokio::test]
-async fn a_payload_replaced_with_its_hash_is_named_too() {
-    let log = ten_entries().await;
+async fn a_payload_replaced_with_its_hash_is_named_too(database: TestDatabase) {
+    let log = ten_entries(database).await;
     log.tamper(
         "UPDATE entries SET payload = (SELECT payload FROM entries WHERE seq = 5), \
          salt = (SELECT salt FROM entries WHERE seq = 5), \
@@ -54,24 +63,21 @@ async fn a_payload_replaced_with_its_hash_is_named_too() {
     assert!(matches!(verdict(&log).await, VerifyError::Altered { seq: 4, .. }));
 }
 
-#[tokio::test]
-async fn a_deleted_entry_is_named() {
-    let log = ten_entries().await;
+async fn a_deleted_entry_is_named(database: TestDatabase) {
+    let log = ten_entries(database).await;
     log.tamper("DELETE FROM entries WHERE seq = 4").await;
     assert!(matches!(verdict(&log).await, VerifyError::Gap { expected: 4, found: 5 }));
 }
 
-#[tokio::test]
-async fn a_deleted_newest_entry_is_named_and_the_vault_does_not_start() {
-    let log = ten_entries().await;
+async fn a_deleted_newest_entry_is_named_and_the_vault_does_not_start(database: TestDatabase) {
+    let log = ten_entries(database).await;
     log.tamper("DELETE FROM entries WHERE seq = 9").await;
     assert!(matches!(verdict(&log).await, VerifyError::Gap { expected: 9, .. }));
     assert!(matches!(log.start_again().await.map(drop), Err(StartError::HeadMismatch(_))));
 }
 
-#[tokio::test]
-async fn two_swapped_entries_are_named() {
-    let log = ten_entries().await;
+async fn two_swapped_entries_are_named(database: TestDatabase) {
+    let log = ten_entries(database).await;
     for statement in [
         "UPDATE entries SET seq = -1 WHERE seq = 3",
         "UPDATE entries SET seq = 3 WHERE seq = 6",
@@ -82,8 +88,7 @@ async fn two_swapped_entries_are_named() {
     assert!(matches!(verdict(&log).await, VerifyError::Altered { seq: 3, .. }));
 }
 
-#[tokio::test]
-async fn a_head_that_does_not_fit_is_refused_at_the_start() {
+async fn a_head_that_does_not_fit_is_refused_at_the_start(database: TestDatabase) {
     for statement in [
         "UPDATE log_head SET root = zeroblob(32)",
         "UPDATE log_head SET right_edge = zeroblob(8)",
@@ -92,16 +97,15 @@ async fn a_head_that_does_not_fit_is_refused_at_the_start() {
         "UPDATE log_head SET at = 0",
         "DELETE FROM log_head",
     ] {
-        let log = ten_entries().await;
+        let log = ten_entries(database).await;
         log.tamper(statement).await;
         let started = log.start_again().await.map(drop);
         assert!(started.is_err(), "{statement}");
     }
 }
 
-#[tokio::test]
-async fn a_chain_whose_head_was_moved_back_is_seen() {
-    let log = ten_entries().await;
+async fn a_chain_whose_head_was_moved_back_is_seen(database: TestDatabase) {
+    let log = ten_entries(database).await;
     log.tamper("UPDATE tenant_heads SET tenant_seq = tenant_seq - 1").await;
     assert!(matches!(verdict(&log).await, VerifyError::Head(_)));
 }

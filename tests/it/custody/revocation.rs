@@ -1,5 +1,6 @@
 //! What a revocation promises: exact at its acknowledgement, whatever is cached, whatever is in flight.
 
+use crate::databases::{TestDatabase, both_databases};
 use crate::{
     raw_http::RawHttp,
     test_vault::{TestVault, TestVaultOptions},
@@ -22,6 +23,13 @@ use std::{
     time::Duration,
 };
 
+both_databases!(
+    a_slow_body_in_flight_is_broken_off_and_never_ends_cleanly,
+    a_lease_already_cached_in_memory_is_refused_by_the_fence,
+    a_revocation_commits_while_the_vault_is_sealed,
+);
+both_databases!(threads; nothing_passes_a_revocation_while_thirty_two_workers_try);
+
 const ORDERS: &str = "/orders/v0/orders";
 const WORKERS: usize = 32;
 const NEIGHBOURS: usize = 4;
@@ -29,8 +37,8 @@ const NEIGHBOURS: usize = 4;
 const BEFORE: usize = 96;
 const AFTER: usize = 4;
 
-async fn with_token_delivery() -> TestVault {
-    TestVault::with(TestVaultOptions { delivery: Delivery::Token, ..TestVaultOptions::default() }).await
+async fn with_token_delivery(database: TestDatabase) -> TestVault {
+    TestVault::with(TestVaultOptions { database, delivery: Delivery::Token, ..TestVaultOptions::default() }).await
 }
 
 async fn revoke(test: &TestVault) -> Receipt {
@@ -101,9 +109,8 @@ async fn read_orders(test: &TestVault, lease: &str) -> u16 {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_passes_a_revocation_while_thirty_two_workers_try() {
-    let test = with_token_delivery().await;
+async fn nothing_passes_a_revocation_while_thirty_two_workers_try(database: TestDatabase) {
+    let test = with_token_delivery(database).await;
     let neighbour = test.neighbour("orders:read", Delivery::Token).await;
     let token = test.vault.broker.token(test.connection).await.unwrap();
     let race = Arc::new(Race {
@@ -175,9 +182,8 @@ async fn nothing_passes_a_revocation_while_thirty_two_workers_try() {
     leasehold::audit::verify::verify_log(&test.vault.db, |_| {}).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_slow_body_in_flight_is_broken_off_and_never_ends_cleanly() {
-    let test = TestVault::start().await;
+async fn a_slow_body_in_flight_is_broken_off_and_never_ends_cleanly(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.steer(json!({ "slow_body": {
         "path_prefix": ORDERS, "chunks": 100_000, "chunk_bytes": 1_024, "interval_ms": 1,
@@ -216,9 +222,8 @@ impl Change for RaiseSilently {
     }
 }
 
-#[tokio::test]
-async fn a_lease_already_cached_in_memory_is_refused_by_the_fence() {
-    let test = with_token_delivery().await;
+async fn a_lease_already_cached_in_memory_is_refused_by_the_fence(database: TestDatabase) {
+    let test = with_token_delivery(database).await;
     let lease = test.lease().await;
     assert_eq!(read_orders(&test, &lease).await, 200);
     assert_eq!(test.release(&lease).send().await.unwrap().status(), 200);
@@ -231,9 +236,8 @@ async fn a_lease_already_cached_in_memory_is_refused_by_the_fence() {
     assert_eq!(refused[0]["details"]["reason"], "connection_revoked");
 }
 
-#[tokio::test]
-async fn a_revocation_commits_while_the_vault_is_sealed() {
-    let test = TestVault::start().await;
+async fn a_revocation_commits_while_the_vault_is_sealed(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.vault.keyring.seal();
     let receipt = revoke(&test).await;

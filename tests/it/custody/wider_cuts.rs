@@ -1,5 +1,6 @@
 //! The other cuts: what each ends, and what it keeps or destroys.
 
+use crate::databases::{TestDatabase, both_databases};
 use crate::test_vault::{TestVault, TestVaultOptions};
 use leasehold::{
     custody::{CutKind, Destruction, Receipt},
@@ -8,10 +9,18 @@ use leasehold::{
     store::Db,
 };
 
+both_databases!(
+    a_revoked_connection_holds_nothing_any_more_and_a_new_consent_revives_it,
+    a_suspended_connection_keeps_its_credential_and_goes_on_with_new_leases,
+    a_disabled_worker_has_nothing_and_no_credential_is_destroyed,
+    revoking_everything_ends_every_lease_of_everybody_and_destroys_nothing,
+    a_revoked_tenants_credentials_are_destroyed_by_the_job_that_follows,
+);
+
 const ORDERS: &str = "/orders/v0/orders";
 
-async fn start() -> TestVault {
-    TestVault::with(TestVaultOptions { delivery: Delivery::Token, ..TestVaultOptions::default() }).await
+async fn start(database: TestDatabase) -> TestVault {
+    TestVault::with(TestVaultOptions { database, delivery: Delivery::Token, ..TestVaultOptions::default() }).await
 }
 
 /// A lease that was used both ways: every cache knows it.
@@ -39,9 +48,11 @@ async fn cut(test: &TestVault, path: &str, key: &SecretText) -> Receipt {
 
 /// Counts the rows of credentials, of the tenant's data keys and of access tokens.
 async fn kept(test: &TestVault) -> [i64; 3] {
-    let Db::Sqlite(pool) = &test.vault.db else { panic!("these tests run on SQLite") };
     let count = |text: &'static str, id: uuid::Uuid| async move {
-        sqlx::query_scalar::<_, i64>(text).bind(id).fetch_one(pool).await.unwrap()
+        match &test.vault.db {
+            Db::Sqlite(pool) => sqlx::query_scalar(text).bind(id).fetch_one(pool).await.unwrap(),
+            Db::Postgres(pool) => sqlx::query_scalar(text).bind(id).fetch_one(pool).await.unwrap(),
+        }
     };
     let (connection, tenant) = (test.connection.as_uuid(), test.tenant.as_uuid());
     [
@@ -51,9 +62,8 @@ async fn kept(test: &TestVault) -> [i64; 3] {
     ]
 }
 
-#[tokio::test]
-async fn a_revoked_connection_holds_nothing_any_more_and_a_new_consent_revives_it() {
-    let test = start().await;
+async fn a_revoked_connection_holds_nothing_any_more_and_a_new_consent_revives_it(database: TestDatabase) {
+    let test = start(database).await;
     let lease = warm(&test).await;
     let receipt = cut(&test, &format!("/v1/connections/{}/revoke", test.connection), &test.owner_key).await;
     assert_eq!((receipt.kind, receipt.leases_ended), (CutKind::Connection, 1));
@@ -68,9 +78,8 @@ async fn a_revoked_connection_holds_nothing_any_more_and_a_new_consent_revives_i
     assert_eq!(gateway(&test, &new).await, 200);
 }
 
-#[tokio::test]
-async fn a_suspended_connection_keeps_its_credential_and_goes_on_with_new_leases() {
-    let test = start().await;
+async fn a_suspended_connection_keeps_its_credential_and_goes_on_with_new_leases(database: TestDatabase) {
+    let test = start(database).await;
     let lease = warm(&test).await;
     let before = kept(&test).await;
     let receipt = cut(&test, &format!("/v1/connections/{}/suspend", test.connection), &test.officer_key).await;
@@ -85,9 +94,8 @@ async fn a_suspended_connection_keeps_its_credential_and_goes_on_with_new_leases
     warm(&test).await;
 }
 
-#[tokio::test]
-async fn a_disabled_worker_has_nothing_and_no_credential_is_destroyed() {
-    let test = start().await;
+async fn a_disabled_worker_has_nothing_and_no_credential_is_destroyed(database: TestDatabase) {
+    let test = start(database).await;
     let neighbour = test.neighbour("orders:read", Delivery::Token).await;
     let theirs = test.issue(neighbour.worker, &neighbour.worker_secret, neighbour.connection, None).await.unwrap();
     let lease = warm(&test).await;
@@ -103,9 +111,8 @@ async fn a_disabled_worker_has_nothing_and_no_credential_is_destroyed() {
     assert_eq!(gateway(&test, &theirs).await, 200);
 }
 
-#[tokio::test]
-async fn revoking_everything_ends_every_lease_of_everybody_and_destroys_nothing() {
-    let test = start().await;
+async fn revoking_everything_ends_every_lease_of_everybody_and_destroys_nothing(database: TestDatabase) {
+    let test = start(database).await;
     let neighbour = test.neighbour("orders:read", Delivery::Token).await;
     let theirs = test.issue(neighbour.worker, &neighbour.worker_secret, neighbour.connection, None).await.unwrap();
     let lease = warm(&test).await;
@@ -118,9 +125,8 @@ async fn revoking_everything_ends_every_lease_of_everybody_and_destroys_nothing(
     warm(&test).await;
 }
 
-#[tokio::test]
-async fn a_revoked_tenants_credentials_are_destroyed_by_the_job_that_follows() {
-    let test = start().await;
+async fn a_revoked_tenants_credentials_are_destroyed_by_the_job_that_follows(database: TestDatabase) {
+    let test = start(database).await;
     let neighbour = test.neighbour("orders:read", Delivery::Token).await;
     let theirs = test.issue(neighbour.worker, &neighbour.worker_secret, neighbour.connection, None).await.unwrap();
     let lease = warm(&test).await;

@@ -1,6 +1,20 @@
+use crate::databases::{TestDatabase, both_databases};
 use crate::test_vault::{MARKETPLACE, TestVault, TestVaultOptions};
 use leasehold::{custody::Cut, domain::fence::Fence, gateway::GatewayLimits, policy::Delivery};
 use serde_json::{Value, json};
+
+both_databases!(
+    a_worker_gets_orders_and_amazon_never_sees_its_lease,
+    a_revoked_lease_is_refused_in_amazons_words_and_nothing_reaches_amazon,
+    an_expired_a_forged_and_a_missing_lease_are_403,
+    what_no_scope_opens_and_what_mints_tokens_is_refused_and_recorded,
+    a_lease_bound_to_a_certificate_is_of_no_use_without_it,
+    a_lease_for_a_static_credential_may_not_use_the_gateway,
+    a_cut_aborts_an_answer_that_is_streaming_and_waits_for_nobody_who_reads,
+    the_providers_own_errors_are_told_from_ours,
+    a_sealed_vault_lets_nothing_through_and_says_when_to_try_again,
+    a_body_beyond_the_limit_is_refused,
+);
 
 const ORDERS: &str = "/orders/v0/orders";
 
@@ -10,9 +24,8 @@ async fn details(response: reqwest::Response) -> String {
     body["errors"][0]["details"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn a_worker_gets_orders_and_amazon_never_sees_its_lease() {
-    let test = TestVault::start().await;
+async fn a_worker_gets_orders_and_amazon_never_sees_its_lease(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     let path = format!("{ORDERS}?MarketplaceIds={MARKETPLACE}&CreatedAfter=2020-01-01");
     let request = test.get(&path, &lease).header("cookie", "a=b").header("x-forwarded-for", "10.0.0.1");
@@ -43,9 +56,8 @@ async fn a_worker_gets_orders_and_amazon_never_sees_its_lease() {
     assert_eq!(test.vault.in_flight.count(), 0);
 }
 
-#[tokio::test]
-async fn a_revoked_lease_is_refused_in_amazons_words_and_nothing_reaches_amazon() {
-    let test = TestVault::start().await;
+async fn a_revoked_lease_is_refused_in_amazons_words_and_nothing_reaches_amazon(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.raise_connection().await;
     let response = test.get(ORDERS, &lease).send().await.unwrap();
@@ -56,9 +68,8 @@ async fn a_revoked_lease_is_refused_in_amazons_words_and_nothing_reaches_amazon(
     assert!(test.entries("gateway.admitted").await.is_empty());
 }
 
-#[tokio::test]
-async fn an_expired_a_forged_and_a_missing_lease_are_403() {
-    let test = TestVault::start().await;
+async fn an_expired_a_forged_and_a_missing_lease_are_403(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     assert_eq!(test.get(ORDERS, "lh_forged").send().await.unwrap().status(), 403);
     let url = format!("{}{ORDERS}", test.gateway);
@@ -70,9 +81,8 @@ async fn an_expired_a_forged_and_a_missing_lease_are_403() {
     assert!(test.reached_amazon(ORDERS).await.is_empty());
 }
 
-#[tokio::test]
-async fn what_no_scope_opens_and_what_mints_tokens_is_refused_and_recorded() {
-    let test = TestVault::start().await;
+async fn what_no_scope_opens_and_what_mints_tokens_is_refused_and_recorded(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     for path in ["/nothing/v1/here", "/tokens/2021-03-01/restrictedDataToken", "/fba/inventory/v1/summaries"] {
         let response = test.get(path, &lease).send().await.unwrap();
@@ -86,25 +96,22 @@ async fn what_no_scope_opens_and_what_mints_tokens_is_refused_and_recorded() {
     assert!(test.reached_amazon("/fba").await.is_empty());
 }
 
-#[tokio::test]
-async fn a_lease_bound_to_a_certificate_is_of_no_use_without_it() {
-    let test = TestVault::start().await;
+async fn a_lease_bound_to_a_certificate_is_of_no_use_without_it(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease_with(Some([7; 32])).await;
     assert_eq!(test.get(ORDERS, &lease).send().await.unwrap().status(), 403);
     assert!(test.reached_amazon(ORDERS).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_lease_for_a_static_credential_may_not_use_the_gateway() {
-    let options = TestVaultOptions { delivery: Delivery::Secret, ..TestVaultOptions::default() };
+async fn a_lease_for_a_static_credential_may_not_use_the_gateway(database: TestDatabase) {
+    let options = TestVaultOptions { database, delivery: Delivery::Secret, ..TestVaultOptions::default() };
     let test = TestVault::with(options).await;
     let lease = test.lease().await;
     assert_eq!(test.get(ORDERS, &lease).send().await.unwrap().status(), 403);
 }
 
-#[tokio::test]
-async fn a_cut_aborts_an_answer_that_is_streaming_and_waits_for_nobody_who_reads() {
-    let test = TestVault::start().await;
+async fn a_cut_aborts_an_answer_that_is_streaming_and_waits_for_nobody_who_reads(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.steer(json!({ "slow_body": {
         "path_prefix": ORDERS, "chunks": 100_000, "chunk_bytes": 16_384, "interval_ms": 1,
@@ -130,9 +137,8 @@ async fn a_cut_aborts_an_answer_that_is_streaming_and_waits_for_nobody_who_reads
     assert!(aborted, "the body must not end cleanly");
 }
 
-#[tokio::test]
-async fn the_providers_own_errors_are_told_from_ours() {
-    let test = TestVault::start().await;
+async fn the_providers_own_errors_are_told_from_ours(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.steer(json!({ "path_prefix": ORDERS, "throttle": true })).await;
     let response = test.get(ORDERS, &lease).send().await.unwrap();
@@ -140,9 +146,8 @@ async fn the_providers_own_errors_are_told_from_ours() {
     assert_eq!(response.headers()["x-leasehold-error"], "provider");
 }
 
-#[tokio::test]
-async fn a_sealed_vault_lets_nothing_through_and_says_when_to_try_again() {
-    let test = TestVault::start().await;
+async fn a_sealed_vault_lets_nothing_through_and_says_when_to_try_again(database: TestDatabase) {
+    let test = TestVault::on(database).await;
     let lease = test.lease().await;
     test.vault.keyring.seal();
     let response = test.get(ORDERS, &lease).send().await.unwrap();
@@ -151,10 +156,9 @@ async fn a_sealed_vault_lets_nothing_through_and_says_when_to_try_again() {
     assert!(test.reached_amazon(ORDERS).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_body_beyond_the_limit_is_refused() {
+async fn a_body_beyond_the_limit_is_refused(database: TestDatabase) {
     let limits = GatewayLimits { request_bytes: 10, ..GatewayLimits::default() };
-    let options = TestVaultOptions { scopes: "listings:write", limits, ..TestVaultOptions::default() };
+    let options = TestVaultOptions { database, scopes: "listings:write", limits, ..TestVaultOptions::default() };
     let test = TestVault::with(options).await;
     let lease = test.lease().await;
     let url = format!("{}/listings/2021-08-01/items/A2ZV5Q9KQ7MX1D/SKU-1", test.gateway);

@@ -1,5 +1,8 @@
+use crate::databases::{TestDatabase, TestStore, both_databases};
 use leasehold::store::{Db, Missing, sql};
-use sqlx::{Executor, SqlSafeStr};
+use sqlx::{Connection, Executor, SqlSafeStr};
+
+both_databases!(every_statement_prepares);
 
 async fn migrated(folder: &tempfile::TempDir) -> Db {
     let url = format!("sqlite:{}", folder.path().join("vault.db").display());
@@ -8,16 +11,27 @@ async fn migrated(folder: &tempfile::TempDir) -> Db {
     db
 }
 
-#[tokio::test]
-async fn every_statement_prepares_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let Db::Sqlite(pool) = migrated(&folder).await else { unreachable!("the URL names SQLite") };
-    let mut connection = pool.acquire().await.unwrap();
-    for (name, text) in sql::ALL {
-        let prepared = (&mut *connection).prepare(text.into_sql_str()).await;
+async fn every_statement_prepares(database: TestDatabase) {
+    assert!(sql::ALL.len() > 80);
+    let store = TestStore::make(database).await;
+    match &store.db {
+        Db::Sqlite(pool) => prepare_each(&mut *pool.acquire().await.unwrap(), sql::ALL).await,
+        Db::Postgres(pool) => {
+            let mut connection = pool.acquire().await.unwrap();
+            prepare_each(&mut *connection, sql::ALL).await;
+            prepare_each(&mut *connection, sql::POSTGRES).await;
+        }
+    }
+}
+
+async fn prepare_each<C: Connection>(connection: &mut C, statements: &[(&str, &'static str)])
+where
+    for<'c> &'c mut C: Executor<'c>,
+{
+    for (name, text) in statements {
+        let prepared = connection.prepare(text.into_sql_str()).await;
         assert!(prepared.is_ok(), "{name}: {}", prepared.err().unwrap());
     }
-    assert!(sql::ALL.len() > 80);
 }
 
 #[tokio::test]
