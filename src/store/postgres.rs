@@ -85,27 +85,49 @@ pub(super) async fn open(url: &str) -> Result<PgPool, StoreError> {
     Ok(pool)
 }
 
+/// What a server says of itself.
+#[derive(sqlx::FromRow)]
+struct ServerFacts {
+    version: i64,
+    is_standby: bool,
+    fsync: String,
+    full_page_writes: String,
+    synchronous_commit: String,
+    has_synchronous_standbys: bool,
+}
+
+impl ServerFacts {
+    /// Tells whether what the server acknowledges stays.
+    fn judge(&self) -> Result<(), UnfitServer> {
+        if self.version < OLDEST {
+            return Err(UnfitServer::Old);
+        }
+        if self.is_standby {
+            return Err(UnfitServer::Standby);
+        }
+        for (setting, value) in [
+            ("fsync", &self.fsync),
+            ("full_page_writes", &self.full_page_writes),
+            ("synchronous_commit", &self.synchronous_commit),
+        ] {
+            if value == "off" {
+                return Err(UnfitServer::Unsafe(setting));
+            }
+        }
+        if self.has_synchronous_standbys && !matches!(self.synchronous_commit.as_str(), "on" | "remote_apply") {
+            return Err(UnfitServer::BelowStandbys);
+        }
+        Ok(())
+    }
+}
+
 /// Checks what the server is. Costs one statement, and one more where it has synchronous standbys.
 async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let row = sqlx::query_as::<_, (i64, bool, String, String, String, bool)>(sql::SERVER_CHECK);
-    let (version, standby, fsync, full_pages, synchronous, standbys) = within(row.fetch_one(&mut *connection)).await?;
-    if version < OLDEST {
-        return Err(UnfitServer::Old.into());
-    }
-    if standby {
-        return Err(UnfitServer::Standby.into());
-    }
-    for (setting, value) in [("fsync", &fsync), ("full_page_writes", &full_pages), ("synchronous_commit", &synchronous)]
-    {
-        if value == "off" {
-            return Err(UnfitServer::Unsafe(setting).into());
-        }
-    }
-    if !standbys {
+    let asked = sqlx::query_as::<_, ServerFacts>(sql::SERVER_CHECK);
+    let facts = within(asked.fetch_one(&mut *connection)).await?;
+    facts.judge()?;
+    if !facts.has_synchronous_standbys {
         return Ok(());
-    }
-    if !matches!(synchronous.as_str(), "on" | "remote_apply") {
-        return Err(UnfitServer::BelowStandbys.into());
     }
     // A commit whose wait for a standby was cancelled is acknowledged with a warning, and with nothing else.
     let (warned, heard) =
@@ -140,5 +162,47 @@ pub(super) fn is_outage(error: &sqlx::Error) -> bool {
                 || ["25006", "25P03", "55P03"].contains(&&*code)
         }),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> ServerFacts {
+        ServerFacts {
+            version: 150_004,
+            is_standby: false,
+            fsync: "on".to_owned(),
+            full_page_writes: "on".to_owned(),
+            synchronous_commit: "on".to_owned(),
+            has_synchronous_standbys: false,
+        }
+    }
+
+    #[test]
+    fn a_server_that_would_lose_what_it_acknowledged_is_refused() {
+        assert_eq!(facts().judge(), Ok(()));
+        let off = || "off".to_owned();
+        let judge = |facts: ServerFacts| facts.judge().unwrap_err();
+        assert_eq!(judge(ServerFacts { version: 149_999, ..facts() }), UnfitServer::Old);
+        assert_eq!(judge(ServerFacts { is_standby: true, ..facts() }), UnfitServer::Standby);
+        assert_eq!(judge(ServerFacts { fsync: off(), ..facts() }), UnfitServer::Unsafe("fsync"));
+        assert_eq!(judge(ServerFacts { full_page_writes: off(), ..facts() }), UnfitServer::Unsafe("full_page_writes"));
+        assert_eq!(
+            judge(ServerFacts { synchronous_commit: off(), ..facts() }),
+            UnfitServer::Unsafe("synchronous_commit")
+        );
+    }
+
+    #[test]
+    fn below_on_is_enough_without_synchronous_standbys_only() {
+        for (level, with_standbys) in [("local", false), ("remote_write", false), ("on", true), ("remote_apply", true)]
+        {
+            let alone = ServerFacts { synchronous_commit: level.to_owned(), ..facts() };
+            assert_eq!(alone.judge(), Ok(()), "{level}");
+            let replicated = ServerFacts { has_synchronous_standbys: true, ..alone };
+            assert_eq!(replicated.judge().is_ok(), with_standbys, "{level}");
+        }
     }
 }

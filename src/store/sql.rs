@@ -199,6 +199,6 @@ postgres_statements! {
     TURN_TELL = "SELECT pg_notify('leasehold_turn', $1)";
     /// The commit is not waited for on the disk: whoever misses the confirmation waits until the node's lease has ended.
     NODE_CONFIRM = "WITH confirmed AS (UPDATE nodes SET cut_through = $2 WHERE id = $1 RETURNING id) SELECT set_config('synchronous_commit', 'off', true), pg_notify('leasehold_cut', CAST(id AS TEXT)) FROM confirmed";
-    SERVER_CHECK = "SELECT CAST(current_setting('server_version_num') AS BIGINT), pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names') <> ''";
+    SERVER_CHECK = "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS version, pg_is_in_recovery() AS is_standby, current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, current_setting('synchronous_commit') AS synchronous_commit, current_setting('synchronous_standby_names') <> '' AS has_synchronous_standbys";
     SERVER_CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 }

@@ -40,6 +40,11 @@ server=
 
 children() { cat "/proc/$server/task/$server/children" 2>/dev/null; }
 
+# A child that ends between being listed and being signalled is none of the caller's concern.
+signal() {
+    kill "-$1" "$server" && { kill "-$1" $(children) 2>/dev/null || true; }
+}
+
 kill_now() {
     [ -n "$server" ] || return 0
     # Stopped first, it starts no child while its children are counted.
@@ -99,8 +104,8 @@ while read -r command first second; do
             ;;
         kill) kill_now ;;
         stop) end_with INT ;;
-        pause) kill -STOP "$server" $(children) ;;
-        resume) kill -CONT "$server" $(children) ;;
+        pause) signal STOP ;;
+        resume) signal CONT ;;
         alive) [ -n "$server" ] && kill -0 "$server" 2>/dev/null ;;
         *) false ;;
     esac && answer ok || answer "failed $command; $(tail -n 3 "$log" 2>/dev/null | tr '\n' ' ')"

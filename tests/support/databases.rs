@@ -44,6 +44,7 @@ pub(crate) struct TestStore {
 }
 
 enum Kept {
+    Elsewhere,
     File(#[expect(dead_code, reason = "its drop removes it")] TempDir),
     OnServer(String),
 }
@@ -60,7 +61,16 @@ impl TestStore {
                 (url.clone(), Kept::OnServer(url))
             }
         };
-        let db = Db::open(&url, Missing::Create).await.unwrap();
+        Self::open(&url, kept).await
+    }
+
+    /// Makes the schema in an empty database that goes with its server.
+    pub(crate) async fn at(url: &str) -> Self {
+        Self::open(url, Kept::Elsewhere).await
+    }
+
+    async fn open(url: &str, kept: Kept) -> Self {
+        let db = Db::open(url, Missing::Create).await.unwrap();
         db.migrate().await.unwrap();
         Self { db, _kept: kept }
     }

@@ -54,9 +54,14 @@ impl Cluster {
 
     /// Makes a standby of the primary that `port` leads to: a proxy between them can then cut the replication.
     pub(crate) async fn standby_at(port: u16, name: &str) -> Self {
-        let mut keeper = Keeper::start();
-        keeper.ask(&format!("backup {port} {name}"));
-        Self::serve(keeper).await
+        let backup = format!("backup {port} {name}");
+        // Not on the test's own thread, on which the proxy runs.
+        let copied = tokio::task::spawn_blocking(move || {
+            let mut keeper = Keeper::start();
+            keeper.ask(&backup);
+            keeper
+        });
+        Self::serve(copied.await.unwrap()).await
     }
 
     async fn serve(mut keeper: Keeper) -> Self {
@@ -88,6 +93,12 @@ impl Cluster {
     pub(crate) async fn run(&self, database: &str, statements: &str) {
         let mut connection = PgConnection::connect(&self.url(database)).await.unwrap();
         run(&mut connection, statements).await;
+    }
+
+    /// Runs a query that counts something in the database `postgres`.
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
     }
 
     /// Changes a setting for good and has the server read it, as `synchronous_standby_names` once a standby is there.

@@ -28,9 +28,12 @@ pub(crate) struct TestLog {
 
 impl TestLog {
     pub(crate) async fn start(database: TestDatabase) -> Self {
+        Self::over(TestStore::make(database).await).await
+    }
+
+    pub(crate) async fn over(store: TestStore) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
-        let store = TestStore::make(database).await;
         let db = store.db.clone();
         let seal = FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap();
         vault_make(&db, &seal, &*clock, &SystemEntropy).await.unwrap();

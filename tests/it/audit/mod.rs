@@ -1,2 +1,3 @@
+mod outages;
 mod sequencer;
 mod tampering;
