@@ -155,6 +155,10 @@ impl Worker {
             }
             changed
         });
+        if changed {
+            let quarantined = if matches!(health, Health::Quarantined(_)) { 1.0 } else { 0.0 };
+            metrics::gauge!("leasehold_quarantined").set(quarantined);
+        }
         match (changed, health) {
             (true, Health::Open) => tracing::info!("the audit log takes operations again"),
             (true, Health::Lost(why)) => {
@@ -170,8 +174,8 @@ impl Worker {
         let started = Instant::now();
         let error = match self.writer.commit(&mut operations, &mut self.refusals, &mut noted).await {
             Ok((at, written)) => {
-                metrics::histogram!("leasehold_batch_seconds").record(started.elapsed().as_secs_f64());
-                metrics::histogram!("leasehold_batch_operations").record(operations.len() as f64);
+                metrics::histogram!("leasehold_commit_duration_seconds").record(started.elapsed().as_secs_f64());
+                metrics::histogram!("leasehold_commit_batch_size").record(operations.len() as f64);
                 self.answer(operations, at, written);
                 return Ok(Tried::Durable);
             }
