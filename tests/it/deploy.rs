@@ -194,7 +194,8 @@ fn the_page_for_operators_names_what_there_is() {
     let (mut table, mut emitted) = (HashSet::new(), HashSet::new());
     for (path, source) in &sources {
         let names = if path.ends_with("metrics_table.rs") { &mut table } else { &mut emitted };
-        for macro_name in ["counter!(\"", "gauge!(\"", "histogram!(\"", "(Counter, \"", "(Gauge, \"", "(Histogram, \""] {
+        for macro_name in ["counter!(\"", "gauge!(\"", "histogram!(\"", "(Counter, \"", "(Gauge, \"", "(Histogram, \""]
+        {
             for after in source.split(macro_name).skip(1) {
                 names.insert(after.split('"').next().unwrap().to_owned());
             }
