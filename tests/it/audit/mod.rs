@@ -1,2 +1,3 @@
+mod outage;
 mod sequencer;
 mod tampering;
