@@ -41,6 +41,11 @@ pub fn start_log(format: LogFormat, filter: &str) -> Result<(), tracing_subscrib
     Ok(())
 }
 
+/// Hears the database's warnings and writes no log: for a command that opens the database and speaks for itself.
+pub fn hear_database() {
+    let _ = tracing_subscriber::registry().with(notice_layer()).try_init();
+}
+
 fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

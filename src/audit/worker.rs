@@ -21,6 +21,9 @@ const BATCH_MAX: usize = 512;
 const REFUSAL_SWEEP: Duration = Duration::from_secs(15);
 /// How long a batch is tried again while the database is gone, before those who wait are told.
 const OUTAGE_PATIENCE: Duration = Duration::from_secs(4);
+/// How often the database is tried while it is gone and nobody asks: a load balancer sends nothing to a node that is not
+/// ready, so that the node has to find out by itself.
+const PROBE: Duration = Duration::from_secs(1);
 /// How long to wait before it is tried again.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -63,7 +66,10 @@ impl Worker {
         let mut batch: Vec<Pending> = Vec::with_capacity(BATCH_MAX);
         let mut sweep = tokio::time::interval(REFUSAL_SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut probe = tokio::time::interval(PROBE);
+        probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let open = *self.health.borrow() == Health::Open;
             tokio::select! {
                 biased;
                 taken = self.operations.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
@@ -72,6 +78,8 @@ impl Worker {
                     let events = self.refusals.sweep(self.options.clock.now(), &*self.options.entropy);
                     batch.extend(events.into_iter().map(Pending::Note));
                 }
+                // A batch of nothing: it takes the lock and commits, and so shows what an operation would meet.
+                _ = probe.tick(), if !open => if self.commit_all(Vec::new()).await.is_err() { break },
             }
             while batch.len() < BATCH_MAX
                 && let Ok(note) = self.refusal_notes.try_recv()
@@ -155,6 +163,10 @@ impl Worker {
             }
             changed
         });
+        if changed {
+            let quarantined = if matches!(health, Health::Quarantined(_)) { 1.0 } else { 0.0 };
+            metrics::gauge!("leasehold_quarantined").set(quarantined);
+        }
         match (changed, health) {
             (true, Health::Open) => tracing::info!("the audit log takes operations again"),
             (true, Health::Lost(why)) => {
@@ -170,8 +182,8 @@ impl Worker {
         let started = Instant::now();
         let error = match self.writer.commit(&mut operations, &mut self.refusals, &mut noted).await {
             Ok((at, written)) => {
-                metrics::histogram!("leasehold_batch_seconds").record(started.elapsed().as_secs_f64());
-                metrics::histogram!("leasehold_batch_operations").record(operations.len() as f64);
+                metrics::histogram!("leasehold_commit_duration_seconds").record(started.elapsed().as_secs_f64());
+                metrics::histogram!("leasehold_commit_batch_size").record(operations.len() as f64);
                 self.answer(operations, at, written);
                 return Ok(Tried::Durable);
             }

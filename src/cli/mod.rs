@@ -25,6 +25,7 @@ mod tenant;
 mod user;
 mod worker;
 
+use crate::telemetry;
 use clap::{Parser, Subcommand};
 use client::ServerOptions;
 use failure::Failure;
@@ -111,6 +112,10 @@ impl Cli {
 
 impl Command {
     async fn run(self, server: &ServerOptions) -> Result<(), Failure> {
+        if matches!(self, Self::Init(_) | Self::Audit(_) | Self::Doctor(_)) {
+            // They open the database themselves, and one with synchronous standbys is refused where nobody hears it.
+            telemetry::hear_database();
+        }
         match self {
             Self::Init(command) => command.run().await,
             Self::Serve(command) => command.run().await,

@@ -45,7 +45,7 @@ pub enum UnfitServer {
     #[error("the PostgreSQL server is a standby: let database.url name an address that follows the primary")]
     Standby,
     /// It would acknowledge what is not on its disk.
-    #[error("the PostgreSQL server runs with {0}: a power loss would take what it acknowledged; turn {0} back on")]
+    #[error("the PostgreSQL server runs with {0} off: a power loss would take what it acknowledged; turn {0} back on")]
     Unsafe(&'static str),
     /// It would acknowledge what a promotion loses.
     #[error("synchronous_commit is below `on` although the server has synchronous standbys: set it to `on`")]

@@ -3,6 +3,7 @@
 use leasehold::config::{Config, ListenerTls, SecretReference};
 use serde_json::Value;
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -162,4 +163,60 @@ fn the_balancer_asks_each_node_whether_it_is_ready_and_never_ends_its_tls() {
     assert_eq!(haproxy.matches("uri /health/ready").count(), 2);
     assert_eq!(haproxy.matches("check-ssl verify required").count(), 3);
     assert!(haproxy.contains("OPTIONS /primary"));
+}
+
+/// HAProxy's own check, where this machine has it. It wants the authority that nodes' certificates come from; any will do.
+#[test]
+fn haproxy_takes_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, file) = (folder.path().join("ca.pem"), folder.path().join("haproxy.cfg"));
+    fs::write(&ca, rcgen::generate_simple_self_signed(["vault.example".to_owned()]).unwrap().cert.pem()).unwrap();
+    let check = |text: &str| {
+        fs::write(&file, text.replace("/etc/haproxy/vault-ca.pem", ca.to_str().unwrap())).unwrap();
+        Command::new("haproxy").args(["-c", "-f"]).arg(&file).output().ok()
+    };
+    let Some(output) = check(&text("haproxy.cfg")) else { return };
+    assert!(output.status.success(), "{}", said(&output));
+    // It has to see what it is shown: one word that it does not know fails.
+    assert!(!check(&text("haproxy.cfg").replace("balance leastconn", "balance leastcon")).unwrap().status.success());
+}
+
+/// What the page for operators says of the shipped files and of the code's metrics.
+#[test]
+fn the_page_for_operators_names_what_there_is() {
+    let page = fs::read_to_string(shipped("../docs/OPERATIONS.md")).unwrap();
+    for line in ["TimeoutStopSec=45s", "LimitNOFILE=65536", "LimitMEMLOCK=infinity", "LimitCORE=0"] {
+        assert!(text("leasehold.service").contains(line) && page.contains(line), "{line}");
+    }
+    let url = config(&[]).database.url.as_str().to_owned();
+    assert!(page.contains(&url), "{url}");
+    let sources = rust_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let (mut table, mut emitted) = (HashSet::new(), HashSet::new());
+    for (path, source) in &sources {
+        let names = if path.ends_with("metrics_table.rs") { &mut table } else { &mut emitted };
+        for macro_name in ["counter!(\"", "gauge!(\"", "histogram!(\"", "(Counter, \"", "(Gauge, \"", "(Histogram, \""]
+        {
+            for after in source.split(macro_name).skip(1) {
+                names.insert(after.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(table, emitted, "metrics_table.rs names what is measured, and nothing else");
+    for name in &table {
+        assert!(page.contains(&format!("`{name}`")), "docs/OPERATIONS.md does not name {name}");
+    }
+}
+
+/// Every source file under `folder`, with its text.
+fn rust_sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
 }
