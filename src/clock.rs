@@ -96,6 +96,11 @@ pub trait Clock: Send + Sync {
 
     /// Returns how long the host has been up, on a clock that nobody sets and that goes on while the host sleeps.
     fn uptime(&self) -> Uptime;
+
+    /// Says whether this is the host's own clock, which other hosts' can be compared with; a test's is nobody's.
+    fn is_hosts(&self) -> bool {
+        true
+    }
 }
 
 /// A moment in a host's uptime, in nanoseconds. Comparable on one host only, and only until it starts again.
@@ -179,6 +184,10 @@ impl Clock for ManualClock {
 
     fn uptime(&self) -> Uptime {
         host_uptime()
+    }
+
+    fn is_hosts(&self) -> bool {
+        false
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     identity::Identity,
     keyring::Keyring,
     register::{Register, RegisterOptions},
-    store::Db,
+    store::{Claim, Db},
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ pub struct VaultOptions {
     pub entropy: Arc<dyn Entropy>,
     /// What the operator knows this node by; receipts name it.
     pub name: String,
+    /// The hold on an embedded database, kept as long as the vault.
+    pub claim: Option<Claim>,
 }
 
 /// The services. Cloning shares them.
@@ -61,6 +63,8 @@ pub struct Vault {
     pub entropy: Arc<dyn Entropy>,
     /// This process.
     pub node: NodeId,
+    /// The hold on an embedded database.
+    pub claim: Option<Arc<Claim>>,
 }
 
 impl Vault {
@@ -70,7 +74,7 @@ impl Vault {
     /// # Errors
     /// Where there is no vault in the database, the log's head does not fit, or the clock lies behind the log.
     pub async fn start(options: VaultOptions) -> Result<(Self, tokio::task::JoinHandle<()>), StartError> {
-        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name } = options;
+        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name, claim } = options;
         let node = NodeId::make(&*clock, &*entropy);
         let sequencing =
             SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy), node };
@@ -140,6 +144,7 @@ impl Vault {
                 clock,
                 entropy,
                 node,
+                claim: claim.map(Arc::new),
             },
             task,
         ))

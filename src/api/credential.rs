@@ -70,7 +70,7 @@ pub(super) async fn credential_release(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let vault = &state.vault;
-    let lease = vault.identity.lease(bearer(&headers).ok_or_else(Problem::lease_missing)?)?;
+    let lease = vault.identity.lease(bearer(&headers).ok_or_else(Problem::lease_missing)?).await?;
     let address = super::peer_address(peer.as_ref());
     if let Some(refused) = refusal(&lease, peer.as_ref()) {
         let actor = Subject::new("worker", lease.worker.as_uuid());

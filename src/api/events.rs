@@ -45,7 +45,7 @@ pub(super) async fn events_follow(State(state): State<ApiState>, request: Reques
     let (mut parts, _) = request.into_parts();
     let listener = match bearer(&parts.headers) {
         Some(token) if token.starts_with("lh_") => {
-            let lease = state.vault.identity.lease(token)?;
+            let lease = state.vault.identity.lease(token).await?;
             if state.vault.clock.now() >= lease.expires_at {
                 return Err(Problem::lease_unusable());
             }

@@ -31,6 +31,9 @@ async fn ready(State(state): State<ApiState>) -> Result<Json<serde_json::Value>,
     if !matches!(row, Ok(Some(_))) {
         return Err(not("database"));
     }
+    if state.vault.fleet.lease().stint().is_none() {
+        return Err(not("node_lease"));
+    }
     if !state.vault.keyring.is_open() {
         return Err(Problem::from(KeyringError::Sealed).with_reason("sealed"));
     }

@@ -162,6 +162,14 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
+    /// Reads where the tenants' chains end, all at once.
+    pub(super) async fn read_chain_heads(&mut self, tenants: HashSet<TenantId>) -> Result<(), StoreError> {
+        let tenants: Vec<TenantId> = tenants.into_iter().collect();
+        let mut found = log::chain_heads_show(&mut self.link, &tenants).await?;
+        self.chains = tenants.into_iter().map(|tenant| (tenant, found.remove(&tenant))).collect();
+        Ok(())
+    }
+
     /// Says whether every one of `fences` stands; reads those that the batch has not read yet.
     pub(super) async fn stands(&mut self, fences: &[Fence]) -> Result<bool, StoreError> {
         for fence in fences {

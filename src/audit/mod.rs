@@ -9,6 +9,7 @@ mod operation;
 mod refusals;
 mod sequencer;
 pub mod verify;
+mod witness;
 mod worker;
 mod writer;
 

@@ -7,6 +7,7 @@ use super::{
         Admitted, Change, ChangeError, ChangeReply, Pending, PendingUse, SubmitError, TypedChange, Use, UseError,
     },
     refusals::Sameness,
+    witness::Witness,
     worker::Worker,
 };
 use crate::{
@@ -17,11 +18,11 @@ use crate::{
     },
     entropy::Entropy,
     id::{NodeId, TenantId},
-    merkle::Frontier,
-    store::{Db, StoreError, log, vault},
+    merkle::{Frontier, Hash},
+    store::{Db, Link, StoreError, log, vault},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 /// How many operations may wait. Past it the vault sheds instead of growing.
 const QUEUE_MAX: usize = 8_192;
@@ -96,6 +97,16 @@ pub struct Sequencer {
     refusals: mpsc::Sender<RefusalNote>,
     announcements: broadcast::Sender<Announcement>,
     health: watch::Receiver<Health>,
+    witness: Witness,
+    doubt: Arc<Notify>,
+}
+
+/// What the task takes in.
+pub(super) struct Intake {
+    pub(super) operations: mpsc::Receiver<Pending>,
+    pub(super) refusal_notes: mpsc::Receiver<RefusalNote>,
+    /// The database may be an older copy.
+    pub(super) doubt: Arc<Notify>,
 }
 
 pub(super) struct RefusalNote {
@@ -119,9 +130,11 @@ impl Sequencer {
         let (refusals, refusal_notes) = mpsc::channel(QUEUE_MAX);
         let (announcements, _) = broadcast::channel(1_024);
         let (health_tx, health) = watch::channel(Health::Open);
-        let worker = Worker::new(options, operations, refusal_notes, announcements.clone(), health_tx);
+        let (witness, doubt) = (Witness::default(), Arc::<Notify>::default());
+        let intake = Intake { operations, refusal_notes, doubt: Arc::clone(&doubt) };
+        let worker = Worker::new(options, intake, announcements.clone(), health_tx, witness.clone());
         let task = tokio::spawn(worker.run());
-        Ok((Self { queue, refusals, announcements, health }, task))
+        Ok((Self { queue, refusals, announcements, health, witness, doubt }, task))
     }
 
     /// Commits the use of a lease and returns once its entry is durable. Costs a share of one transaction.
@@ -180,6 +193,24 @@ impl Sequencer {
     pub fn announce(&self, announcement: Announcement) {
         // Nobody may be listening.
         let _ = self.announcements.send(announcement);
+    }
+
+    /// Notes an entry that another node appended: from here on, a database that lacks it is an older copy.
+    pub fn saw(&self, seq: i64, leaf_hash: Hash) {
+        self.witness.saw(seq, leaf_hash);
+    }
+
+    /// Checks that a database holds the newest entry that this node saw; one that does not quarantines the log. Costs one
+    /// read by primary key.
+    ///
+    /// # Errors
+    /// `Rollback` where it does not; or the database fails.
+    pub async fn check(&self, link: &mut Link<'_>) -> Result<(), StoreError> {
+        let checked = self.witness.check(link).await;
+        if matches!(checked, Err(StoreError::Rollback { .. })) {
+            self.doubt.notify_one();
+        }
+        checked
     }
 
     /// Watches whether the log takes operations.

@@ -5,13 +5,14 @@ use super::{
     batch::Written,
     operation::{Admitted, FenceRefusal, Pending, PendingUse, SubmitError, UseError},
     refusals::{Refusals, Refused, Sameness},
-    sequencer::{Announcement, Health, RefusalNote, SequencerOptions},
+    sequencer::{Announcement, Health, Intake, RefusalNote, SequencerOptions},
+    witness::Witness,
     writer::{BatchError, Settled, Writer},
 };
 use crate::{clock::Timestamp, store::StoreError};
 use std::time::Duration;
 use tokio::{
-    sync::{broadcast, mpsc, watch},
+    sync::{broadcast, watch},
     time::Instant,
 };
 
@@ -29,8 +30,7 @@ const RETRY: Duration = Duration::from_millis(50);
 
 pub(super) struct Worker {
     options: SequencerOptions,
-    operations: mpsc::Receiver<Pending>,
-    refusal_notes: mpsc::Receiver<RefusalNote>,
+    intake: Intake,
     announcements: broadcast::Sender<Announcement>,
     health: watch::Sender<Health>,
     refusals: Refusals,
@@ -53,13 +53,13 @@ enum Tried {
 impl Worker {
     pub(super) fn new(
         options: SequencerOptions,
-        operations: mpsc::Receiver<Pending>,
-        refusal_notes: mpsc::Receiver<RefusalNote>,
+        intake: Intake,
         announcements: broadcast::Sender<Announcement>,
         health: watch::Sender<Health>,
+        witness: Witness,
     ) -> Self {
-        let writer = Writer::new(&options);
-        Self { options, operations, refusal_notes, announcements, health, refusals: Refusals::default(), writer }
+        let writer = Writer::new(&options, witness);
+        Self { options, intake, announcements, health, refusals: Refusals::default(), writer }
     }
 
     pub(super) async fn run(mut self) {
@@ -72,17 +72,22 @@ impl Worker {
             let open = *self.health.borrow() == Health::Open;
             tokio::select! {
                 biased;
-                taken = self.operations.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
-                Some(note) = self.refusal_notes.recv() => self.take_refusal(note, &mut batch),
+                taken = self.intake.operations.recv_many(&mut batch, BATCH_MAX) => if taken == 0 { break },
+                Some(note) = self.intake.refusal_notes.recv() => self.take_refusal(note, &mut batch),
                 _ = sweep.tick() => {
                     let events = self.refusals.sweep(self.options.clock.now(), &*self.options.entropy);
                     batch.extend(events.into_iter().map(Pending::Note));
+                }
+                // Nothing in it, and over a new connection: it finds the older copy that another look found.
+                () = self.intake.doubt.notified() => {
+                    self.writer.disconnect().await;
+                    if self.commit_all(Vec::new()).await.is_err() { break }
                 }
                 // A batch of nothing: it takes the lock and commits, and so shows what an operation would meet.
                 _ = probe.tick(), if !open => if self.commit_all(Vec::new()).await.is_err() { break },
             }
             while batch.len() < BATCH_MAX
-                && let Ok(note) = self.refusal_notes.try_recv()
+                && let Ok(note) = self.intake.refusal_notes.try_recv()
             {
                 self.take_refusal(note, &mut batch);
             }

@@ -6,12 +6,13 @@ use super::{
     operation::{Effect, FenceRefusal, FencedLease, Pending, Use},
     refusals::{self, Refusals, Sameness},
     sequencer::SequencerOptions,
+    witness::Witness,
 };
 use crate::{
     clock::{Clock, Timestamp},
     entropy::Entropy,
-    id::{LeaseId, NodeId},
-    merkle::{Frontier, Hash},
+    id::{LeaseId, NodeId, TenantId},
+    merkle::Frontier,
     store::{Db, Durability, Link, Pooled, StoreError, log, nodes, vault},
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -60,12 +61,11 @@ pub(super) struct Writer {
     connection: Option<Pooled>,
     /// The number of the newest batch that was tried.
     batch: i64,
-    /// The newest entry that was acknowledged: its sequence number and leaf hash.
-    newest: Option<(i64, Hash)>,
+    witness: Witness,
 }
 
 impl Writer {
-    pub(super) fn new(options: &SequencerOptions) -> Self {
+    pub(super) fn new(options: &SequencerOptions, witness: Witness) -> Self {
         Self {
             db: options.db.clone(),
             clock: Arc::clone(&options.clock),
@@ -73,7 +73,7 @@ impl Writer {
             node: options.node,
             connection: None,
             batch: 0,
-            newest: None,
+            witness,
         }
     }
 
@@ -114,9 +114,16 @@ impl Writer {
     }
 
     /// Notes the newest entry that somebody was told of.
-    pub(super) fn acknowledged(&mut self, written: &Written) {
+    pub(super) fn acknowledged(&self, written: &Written) {
         if let Some(entry) = written.entries.last() {
-            self.newest = Some((entry.head.seq, entry.leaf_hash));
+            self.witness.saw(entry.head.seq, entry.leaf_hash);
+        }
+    }
+
+    /// Gives up the connection that stands: the database behind it is in doubt, and the next one is checked.
+    pub(super) async fn disconnect(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.discard().await;
         }
     }
 
@@ -162,16 +169,15 @@ impl Writer {
         }
     }
 
-    /// Takes the connection that stands, or a new one, once the database behind it has shown that it holds what was
-    /// acknowledged: a backup that was put in its place, or a standby that was promoted too early, does not.
+    /// Takes the connection that stands, or a new one, once the database behind it has shown that it holds what this node
+    /// saw: a backup that was put in its place, or a standby that was promoted too early, does not.
     async fn take_connection(&mut self) -> Result<Pooled, StoreError> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
         let mut connection = self.db.reader().await?;
-        let Some((seq, leaf_hash)) = self.newest else { return Ok(connection) };
-        let found = log::entry_leaf(&mut connection.link(), seq).await?;
-        if found == Some(leaf_hash) { Ok(connection) } else { Err(StoreError::Rollback { seq }) }
+        self.witness.check(&mut connection.link()).await?;
+        Ok(connection)
     }
 
     /// Does everything of a batch except its commit.
@@ -193,6 +199,7 @@ impl Writer {
 
         let mut batch = Batch::new(link.again(), at, &head, incarnation);
         batch.read_fences(subjects(operations), leases(operations)).await?;
+        batch.read_chain_heads(tenants(operations)).await?;
         let mut carrying = Carrying { refusals, noted, entropy: &*self.entropy };
         for operation in operations.iter_mut() {
             carrying.run(&mut batch, operation).await?;
@@ -284,6 +291,16 @@ fn subjects(operations: &[Pending]) -> HashSet<Uuid> {
 
 fn leases(operations: &[Pending]) -> HashSet<LeaseId> {
     uses(operations).map(|lease| lease.id).collect()
+}
+
+/// Whose chains the operations go on, as far as they say so beforehand: a change says it when it is made.
+fn tenants(operations: &[Pending]) -> HashSet<TenantId> {
+    let tenant = |operation: &Pending| match operation {
+        Pending::Use(pending) => Some(pending.what.event.tenant),
+        Pending::Note(event) => Some(event.tenant),
+        Pending::Change(_) => None,
+    };
+    operations.iter().filter_map(tenant).collect()
 }
 
 fn uses(operations: &[Pending]) -> impl Iterator<Item = &FencedLease> {

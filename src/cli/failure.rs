@@ -9,7 +9,7 @@ use crate::{
     register::RegisterError,
     seal::{KeyFileError, PassphraseError},
     server::assembly::ServeError,
-    store::StoreError,
+    store::{StoreError, copy::CopyError},
 };
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -40,6 +40,8 @@ pub(super) enum Failure {
     KeyFile(#[from] KeyFileError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]

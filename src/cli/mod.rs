@@ -6,6 +6,7 @@ mod application;
 mod audit;
 pub(crate) mod client;
 mod connection;
+mod database;
 mod dev;
 mod doctor;
 mod failure;
@@ -89,6 +90,9 @@ enum Command {
     /// Follow or verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Move the database
+    #[command(subcommand)]
+    Database(database::Database),
     /// End every lease of every customer
     RevokeAll(revoke_all::RevokeAll),
     /// Check a configuration and what it names
@@ -112,7 +116,7 @@ impl Cli {
 
 impl Command {
     async fn run(self, server: &ServerOptions) -> Result<(), Failure> {
-        if matches!(self, Self::Init(_) | Self::Audit(_) | Self::Doctor(_)) {
+        if matches!(self, Self::Init(_) | Self::Audit(_) | Self::Database(_) | Self::Doctor(_)) {
             // They open the database themselves, and one with synchronous standbys is refused where nobody hears it.
             telemetry::hear_database();
         }
@@ -132,6 +136,7 @@ impl Command {
             Self::Worker(command) => command.run(&server.client()?).await,
             Self::Lease(command) => command.run(server).await,
             Self::Audit(command) => command.run(server).await,
+            Self::Database(command) => Box::pin(command.run()).await,
             Self::RevokeAll(command) => command.run(&server.client()?).await,
             Self::Doctor(command) => command.run(server).await,
         }

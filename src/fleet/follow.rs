@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(1);
 /// How long what was revoked may take to stop before the node counts as stuck, and its lease is not renewed.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// How far the clocks of this host and of the server may lie apart. Leases end by the clock: a node whose clock is wrong
+/// sends nothing out.
+const APART_MAX: Duration = Duration::from_secs(5);
 /// How long to wait before a lost listening connection is made anew.
 const LISTEN_AGAIN: Duration = Duration::from_millis(200);
 /// How many announced entries are read at once.
@@ -75,6 +78,10 @@ impl Fleet {
         let sent = self.uptime();
         let mut reader = self.options.db.reader().await?;
         let mut link = reader.link();
+        if look == Look::Beat {
+            self.options.sequencer.check(&mut link).await?;
+            self.compare_clocks(&mut link).await?;
+        }
         let joined = match *place {
             Some(place) => look == Look::Told || nodes::node_beat(&mut link, self.options.node, place.turn).await?,
             None => false,
@@ -92,6 +99,9 @@ impl Fleet {
                 let node = self.options.node;
                 nodes::cut_report_insert(&mut link, stopped.turn, stopped.subject, node, requests).await?;
             }
+        }
+        if to.size > from.size {
+            self.witness(&mut link, to.size - 1).await?;
         }
         *place = Some(to);
         self.followed.store(to.turn, Ordering::SeqCst);
@@ -123,8 +133,26 @@ impl Fleet {
             started_at: self.started_at,
         };
         nodes::node_join(link, &row).await?;
+        self.witness(link, head.size - 1).await?;
         tracing::info!(node = %row.id, name = %row.name, "joined the fleet");
         Ok(Place { turn: head.turn, size: head.size })
+    }
+
+    /// Remembers an entry, so that a database that lacks it is known for an older copy.
+    async fn witness(&self, link: &mut Link<'_>, seq: i64) -> Result<(), StoreError> {
+        if let Some(leaf_hash) = log::entry_leaf(link, seq).await? {
+            self.options.sequencer.saw(seq, leaf_hash);
+        }
+        Ok(())
+    }
+
+    /// Compares this host's clock with the server's, and with it the other nodes'.
+    async fn compare_clocks(&self, link: &mut Link<'_>) -> Result<(), StoreError> {
+        let clock = &self.options.clock;
+        match clock.is_hosts() {
+            true => nodes::clocks_compare(link, || clock.now(), APART_MAX).await,
+            false => Ok(()),
+        }
     }
 
     fn announce(&self, news: News) {

@@ -102,7 +102,7 @@ impl Gateway {
     async fn pass(self: &Arc<Self>, peer: Peer, request: Request, request_id: Uuid) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
         let (method, target) = request::parse(&head)?;
-        let lease = self.lease(&peer, &head.headers)?;
+        let lease = self.lease(&peer, &head.headers).await?;
         let place = self.place(&lease).await?;
         let asked = Asked { request_id, peer, lease: &lease, place: &place, method, target: &target };
 
@@ -151,9 +151,9 @@ impl Gateway {
     }
 
     /// Opens the lease that the request carries. Whether it is in force is for the commit to say.
-    fn lease(&self, peer: &Peer, headers: &http::HeaderMap) -> Result<Lease, Refusal> {
+    async fn lease(&self, peer: &Peer, headers: &http::HeaderMap) -> Result<Lease, Refusal> {
         let token = request::lease_token(headers, &self.lease_headers)?;
-        let lease = self.vault.identity.lease(token)?;
+        let lease = self.vault.identity.lease(token).await?;
         // A lease that was issued to a certificate is of no use to whoever stole it alone (RFC 8705).
         if lease.certificate.is_some() && lease.certificate != peer.certificate_thumbprint {
             return Err(Refusal::DeadLease);

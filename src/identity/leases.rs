@@ -51,8 +51,8 @@ impl Identity {
     ///
     /// # Errors
     /// `NotOurs`, or `Sealed`.
-    pub fn lease(&self, token: &str) -> Result<Lease, TokenError> {
-        self.keyring.open_lease(token)
+    pub async fn lease(&self, token: &str) -> Result<Lease, TokenError> {
+        self.keyring.open_lease(token).await
     }
 
     /// Says whether a lease is in force. Only its holder learns anything; anybody else's is inactive. Costs three reads.
@@ -60,7 +60,7 @@ impl Identity {
     /// # Errors
     /// Where the vault is sealed or the database fails.
     pub async fn introspect(&self, token: &str, caller: WorkerId) -> Result<Introspection, LeaseError> {
-        let lease = match self.held(token, caller)? {
+        let lease = match self.held(token, caller).await? {
             Some(lease) if self.clock.now() < lease.expires_at => lease,
             _ => return Ok(Introspection::Inactive),
         };
@@ -83,7 +83,7 @@ impl Identity {
     /// # Errors
     /// Where the vault is sealed, the database fails or the end cannot be recorded.
     pub async fn end(&self, token: &str, caller: WorkerId) -> Result<Option<Lease>, LeaseError> {
-        let Some(lease) = self.held(token, caller)? else { return Ok(None) };
+        let Some(lease) = self.held(token, caller).await? else { return Ok(None) };
         if lease.expires_at <= self.clock.now() {
             return Ok(None);
         }
@@ -98,8 +98,8 @@ impl Identity {
         Ok(Some(lease))
     }
 
-    fn held(&self, token: &str, caller: WorkerId) -> Result<Option<Lease>, LeaseError> {
-        match self.keyring.open_lease(token) {
+    async fn held(&self, token: &str, caller: WorkerId) -> Result<Option<Lease>, LeaseError> {
+        match self.keyring.open_lease(token).await {
             Ok(lease) if lease.worker == caller => Ok(Some(lease)),
             Ok(_) | Err(TokenError::NotOurs) => Ok(None),
             Err(TokenError::Sealed) => Err(LeaseError::Sealed),

@@ -5,7 +5,7 @@
 //! ```
 //! The prefix and the key id are bound as associated data.
 
-use super::{Keyring, KeyringError, LeaseKeys, budget::LEASE_BLOCK};
+use super::{Keyring, KeyringError, LeaseKeys, Open, budget::LEASE_BLOCK};
 use crate::{
     audit::{Batch, Change, ChangeError},
     clock::Timestamp,
@@ -20,7 +20,7 @@ use crate::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use parking_lot::RwLock;
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -28,6 +28,8 @@ const PREFIX: &str = "lh_";
 /// The longest lease token, in bytes: SDKs and proxies carry it in a header.
 const TOKEN_MAX: usize = 1_500;
 const KEY_ID: usize = 16;
+/// How often keys that other nodes made are looked for, at most.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a string is not a lease of this vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,31 +64,50 @@ impl Keyring {
         }
     }
 
-    /// Opens a lease token. Says nothing of whether the lease is still in force: only a commit does.
+    /// Opens a lease token. Says nothing of whether the lease is still in force: only a commit does. Costs no I/O, except
+    /// where the token names a key that is not known here: another node may have made it since.
     ///
     /// # Errors
     /// `NotOurs` for anything that this vault did not seal; `Sealed`.
-    pub fn open_lease(&self, token: &str) -> Result<Lease, TokenError> {
+    pub async fn open_lease(&self, token: &str) -> Result<Lease, TokenError> {
         let open = self.open().map_err(|_| TokenError::Sealed)?;
         let text = token.strip_prefix(PREFIX).filter(|_| token.len() <= TOKEN_MAX).ok_or(TokenError::NotOurs)?;
         let mut bytes: SecretBuffer =
             Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| TokenError::NotOurs)?);
         let (id, sealed) = bytes.split_at_mut_checked(KEY_ID).ok_or(TokenError::NotOurs)?;
         let id = KeyId::from_uuid(Uuid::from_slice(id).map_err(|_| TokenError::NotOurs)?);
-        let key =
-            open.leases.read().all.iter().find(|key| key.id() == id).map(Arc::clone).ok_or(TokenError::NotOurs)?;
+        let known = open.leases.read().find(id);
+        let key = match known {
+            Some(key) => key,
+            None => self.look_for_lease_key(&open, id).await.ok_or(TokenError::NotOurs)?,
+        };
         let claims = key.open_token(&associated(id), sealed).map_err(|_| TokenError::NotOurs)?;
         Lease::from_bytes(claims).map_err(|_| TokenError::NotOurs)
     }
 
+    /// Reads the lease keys anew, though not more often than [`LOOK_AGAIN`]: whoever invents key ids costs next to nothing.
+    async fn look_for_lease_key(&self, open: &Open, id: KeyId) -> Option<Arc<LeaseKey>> {
+        if !self.db.is_shared() {
+            return None;
+        }
+        {
+            let now = self.clock.uptime();
+            let mut looked_at = open.looked_at.lock();
+            if looked_at.is_some_and(|before| now.since(before) < LOOK_AGAIN) {
+                return None;
+            }
+            *looked_at = Some(now);
+        }
+        match self.stored_lease_keys(&open.master).await {
+            Ok(all) => open.leases.write().add(all),
+            Err(error) => tracing::warn!(%error, "the lease keys of other nodes cannot be read"),
+        }
+        open.leases.read().find(id)
+    }
+
     /// Loads the lease keys that may still open a living lease; makes the first, or the next where the newest is due.
     pub(super) async fn load_lease_keys(&self, master: &MasterKey) -> Result<LeaseKeys, KeyringError> {
-        let rows = keys::lease_keys_newest(&mut self.db.reader().await?.link()).await?;
-        let mut all = Vec::with_capacity(rows.len() + 1);
-        for row in rows {
-            let key = master.unwrap(&row.wrapped, envelope::Lease, UseBudget::resumed(row.uses))?;
-            all.push(Arc::new(key));
-        }
+        let mut all = self.stored_lease_keys(master).await?;
         let newest = match all.first() {
             Some(newest) if !newest.uses().is_due() => Arc::clone(newest),
             _ => {
@@ -96,6 +117,14 @@ impl Keyring {
             }
         };
         Ok(LeaseKeys { newest, all })
+    }
+
+    async fn stored_lease_keys(&self, master: &MasterKey) -> Result<Vec<Arc<LeaseKey>>, KeyringError> {
+        let rows = keys::lease_keys_newest(&mut self.db.reader().await?.link()).await?;
+        let unwrap = |row: keys::KeyRow<_>| {
+            master.unwrap(&row.wrapped, envelope::Lease, UseBudget::resumed(row.uses)).map(Arc::new)
+        };
+        Ok(rows.into_iter().map(unwrap).collect::<Result<_, _>>()?)
     }
 
     async fn make_lease_key(&self, master: &MasterKey) -> Result<Arc<LeaseKey>, KeyringError> {
@@ -108,6 +137,21 @@ impl Keyring {
         self.sequencer.commit(AddLeaseKey { wrapped, event }).await?;
         key.uses().reserve(0..LEASE_BLOCK).expect("a new key has no block yet");
         Ok(Arc::new(key))
+    }
+}
+
+impl LeaseKeys {
+    fn find(&self, id: KeyId) -> Option<Arc<LeaseKey>> {
+        self.all.iter().find(|key| key.id() == id).map(Arc::clone)
+    }
+
+    /// Takes in the keys that are not known yet. Which one seals does not change: each node's does until it is spent.
+    fn add(&mut self, keys: Vec<Arc<LeaseKey>>) {
+        for key in keys {
+            if self.find(key.id()).is_none() {
+                self.all.push(key);
+            }
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn vault_start(config: &Config, db: Db) -> Result<Vault, ServeError> {
     if let Some(directory) = &config.providers.directory {
         catalogue.load_directory(directory)?;
     }
+    let claim = db.claim()?;
     let options = VaultOptions {
         db,
         dialer: Dialer::new(config.dialer_options()?)?,
@@ -68,6 +69,7 @@ pub async fn vault_start(config: &Config, db: Db) -> Result<Vault, ServeError> {
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
         name: config.node_name(),
+        claim,
     };
     // The task ends with the process: its handles are held by the services until then.
     let (vault, _sequencing) = Vault::start(options).await?;

@@ -31,7 +31,7 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// How many connections read at once. Writes go through the sequencer's own, and a node has two of its own.
 const READERS: u32 = 8;

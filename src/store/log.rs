@@ -14,7 +14,7 @@ use crate::{
     merkle::Hash,
 };
 use sqlx::QueryBuilder;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The head of the log.
 #[derive(Clone, Debug)]
@@ -123,9 +123,38 @@ pub async fn chain_head_show(link: &mut Link<'_>, tenant: TenantId) -> Result<Op
     let Some((tenant_seq, leaf_hash)) = optional!(link, (i64, Vec<u8>), sql::TENANT_HEAD_SHOW, tenant)? else {
         return Ok(None);
     };
-    let leaf_hash =
-        leaf_hash.as_slice().try_into().map_err(|_| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))?;
-    Ok(Some(ChainHead { tenant_seq, leaf_hash }))
+    Ok(Some(ChainHead { tenant_seq, leaf_hash: parse_chain_hash(tenant, &leaf_hash)? }))
+}
+
+/// Reads the newest entries of many tenants' chains: one statement for each fixed-size chunk. A tenant without an entry
+/// is absent.
+///
+/// # Errors
+/// Where a row is corrupt, or the database fails.
+pub async fn chain_heads_show(
+    link: &mut Link<'_>,
+    tenants: &[TenantId],
+) -> Result<HashMap<TenantId, ChainHead>, StoreError> {
+    let mut heads = HashMap::with_capacity(tenants.len());
+    for chunk in chunks(tenants) {
+        let found: Vec<(TenantId, i64, Vec<u8>)> = on!(link, c => {
+            let mut query = QueryBuilder::<Database>::new("SELECT tenant, tenant_seq, leaf_hash FROM tenant_heads WHERE tenant IN (");
+            let mut list = query.separated(", ");
+            for tenant in chunk {
+                list.push_bind(*tenant);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(&mut **c).await
+        })?;
+        for (tenant, tenant_seq, leaf_hash) in found {
+            heads.insert(tenant, ChainHead { tenant_seq, leaf_hash: parse_chain_hash(tenant, &leaf_hash)? });
+        }
+    }
+    Ok(heads)
+}
+
+fn parse_chain_hash(tenant: TenantId, leaf_hash: &[u8]) -> Result<Hash, StoreError> {
+    leaf_hash.try_into().map_err(|_| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))
 }
 
 /// Moves the chain heads of a batch's tenants: one statement for each fixed-size chunk.

@@ -5,8 +5,10 @@
 //! each change has its place in the order of events.
 
 pub mod applications;
+mod claim;
 pub mod connections;
 pub mod consents;
+pub mod copy;
 pub mod credentials;
 pub mod cuts;
 pub mod db;
@@ -28,9 +30,12 @@ pub mod users;
 pub mod vault;
 pub mod workers;
 
+pub use claim::Claim;
 pub use db::{Db, Durability, Link, Missing, Pooled};
 pub use notices::notice_layer;
 pub use postgres::UnfitServer;
+
+use crate::clock::Timestamp;
 
 /// What went wrong at the database.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +68,37 @@ pub enum StoreError {
     #[error(transparent)]
     Server(#[from] UnfitServer),
     /// The database lacks an entry that was acknowledged.
-    #[error(
-        "the database lacks entry {seq}, which this node acknowledged: it is an older copy; put the newest one back"
-    )]
+    #[error("the database lacks entry {seq}, which this node saw: it is an older copy; put the newest one back")]
     Rollback {
         /// The sequence number of the entry.
         seq: i64,
     },
+    /// This host's clock or the server's is wrong.
+    #[error(
+        "this host's clock says {host}, the database server's {server}: set both by NTP; nothing goes out until then"
+    )]
+    ClocksApart {
+        /// What the host says.
+        host: Timestamp,
+        /// What the server says.
+        server: Timestamp,
+    },
+    /// Another process serves from this file.
+    #[error("another process runs on this database: stop it first; a SQLite file serves one node at a time")]
+    Claimed,
+    /// Nobody can say whether another process serves from this file.
+    #[error("cannot claim the database with {}: {source}", path.display())]
+    Unclaimed {
+        /// The file that is locked.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A copy into this database did not come to its end.
+    #[error(
+        "the database holds an unfinished copy of a vault: drop it, make it anew and copy again; the source is whole"
+    )]
+    UnfinishedCopy,
     /// The wait for a standby was given up.
     #[error("a commit was acknowledged without the standby that it has to wait for")]
     StandbyGivenUp,

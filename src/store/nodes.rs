@@ -3,9 +3,10 @@
 use super::{
     Link, StoreError,
     db::{execute, optional, rows, within},
-    notices, sql,
+    notices, postgres, sql,
 };
 use crate::{clock::Timestamp, id::NodeId};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Where the database tells that there is something to follow.
@@ -86,6 +87,24 @@ pub async fn turn_tell(link: &mut Link<'_>, turn: i64) -> Result<(), StoreError>
 pub async fn node_forget(link: &mut Link<'_>, id: NodeId, beat: i64) -> Result<(), StoreError> {
     execute!(link, sql::BATCH_FORGET, id)?;
     execute!(link, sql::NODE_FORGET, id, beat).map(drop)
+}
+
+/// Compares this host's clock with the server's. Over SQLite they are one.
+///
+/// # Errors
+/// `ClocksApart` where they lie further apart than `most`; or the database fails.
+pub async fn clocks_compare(
+    link: &mut Link<'_>,
+    now: impl Fn() -> Timestamp,
+    most: Duration,
+) -> Result<(), StoreError> {
+    let Link::Postgres(connection) = link else { return Ok(()) };
+    let before = now();
+    let server = postgres::server_clock(connection).await?;
+    let host = now();
+    // The server looked at its clock at some moment between the two.
+    let is_near = before <= server.plus(most) && server <= host.plus(most);
+    if is_near { Ok(()) } else { Err(StoreError::ClocksApart { host, server }) }
 }
 
 /// Lists all nodes, the dead ones that nobody removed included.

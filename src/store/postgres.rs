@@ -44,6 +44,11 @@ pub enum UnfitServer {
     /// It is a standby.
     #[error("the PostgreSQL server is a standby: let database.url name an address that follows the primary")]
     Standby,
+    /// The session's settings did not reach it.
+    #[error(
+        "the PostgreSQL session runs without the limits that were asked for, as behind a pooler that drops them: let database.url name the server itself"
+    )]
+    Pooler,
     /// It would acknowledge what is not on its disk.
     #[error("the PostgreSQL server runs with {0} off: a power loss would take what it acknowledged; turn {0} back on")]
     Unsafe(&'static str),
@@ -57,8 +62,21 @@ pub enum UnfitServer {
     Deaf,
 }
 
-/// Opens a pool on the server at `url`, once one connection has shown what the server is.
+/// Opens a pool on the server at `url`, once one connection has shown what the server is, and that the database is not
+/// half of a copy.
 pub(super) async fn open(url: &str) -> Result<PgPool, StoreError> {
+    let pool = open_target(url).await?;
+    let asked = sqlx::query_scalar::<_, bool>(sql::COPY_UNFINISHED);
+    let mut connection = pool.acquire().await?;
+    if within(asked.fetch_one(&mut *connection)).await? {
+        return Err(StoreError::UnfinishedCopy);
+    }
+    drop(connection);
+    Ok(pool)
+}
+
+/// Opens a pool as [`open`] does, whatever the database holds.
+pub(super) async fn open_target(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(StoreError::opening)?
         .application_name("leasehold")
@@ -94,6 +112,8 @@ struct ServerFacts {
     full_page_writes: String,
     synchronous_commit: String,
     has_synchronous_standbys: bool,
+    /// What became of the session's own settings: the first of them, as the server shows it.
+    idle_limit: String,
 }
 
 impl ServerFacts {
@@ -104,6 +124,9 @@ impl ServerFacts {
         }
         if self.is_standby {
             return Err(UnfitServer::Standby);
+        }
+        if self.idle_limit != "1s" {
+            return Err(UnfitServer::Pooler);
         }
         for (setting, value) in [
             ("fsync", &self.fsync),
@@ -130,8 +153,11 @@ async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
         return Ok(());
     }
     // A commit whose wait for a standby was cancelled is acknowledged with a warning, and with nothing else.
-    let (warned, heard) =
-        notices::listen(within(sqlx::raw_sql("DO $$ BEGIN RAISE WARNING 'heard'; END $$").execute(connection))).await;
+    let (warned, heard) = notices::listen(within(
+        sqlx::raw_sql("DO $$ BEGIN RAISE WARNING 'leasehold makes sure that it hears warnings'; END $$")
+            .execute(connection),
+    ))
+    .await;
     warned?;
     if heard.is_empty() { Err(UnfitServer::Deaf.into()) } else { Ok(()) }
 }
@@ -140,7 +166,7 @@ async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn server_clock(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
+pub(super) async fn server_clock(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
     let (micros,) = within(sqlx::query_as::<_, (i64,)>(sql::SERVER_CLOCK).fetch_one(connection)).await?;
     Ok(Timestamp::from_micros(micros))
 }
@@ -177,6 +203,7 @@ mod tests {
             full_page_writes: "on".to_owned(),
             synchronous_commit: "on".to_owned(),
             has_synchronous_standbys: false,
+            idle_limit: "1s".to_owned(),
         }
     }
 
@@ -187,6 +214,7 @@ mod tests {
         let judge = |facts: ServerFacts| facts.judge().unwrap_err();
         assert_eq!(judge(ServerFacts { version: 149_999, ..facts() }), UnfitServer::Old);
         assert_eq!(judge(ServerFacts { is_standby: true, ..facts() }), UnfitServer::Standby);
+        assert_eq!(judge(ServerFacts { idle_limit: "0".to_owned(), ..facts() }), UnfitServer::Pooler);
         assert_eq!(judge(ServerFacts { fsync: off(), ..facts() }), UnfitServer::Unsafe("fsync"));
         assert_eq!(judge(ServerFacts { full_page_writes: off(), ..facts() }), UnfitServer::Unsafe("full_page_writes"));
         assert_eq!(

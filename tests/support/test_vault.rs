@@ -134,7 +134,9 @@ impl TestVault {
         tokio::spawn(serve(listener, simulator.router(), Limits::default(), shutdown.clone()));
 
         let store = TestStore::make(options.database).await;
-        let vault = start_vault(&store.db, &directory, &clock, &entropy, &ca_pem, port).await;
+        let seal = FileSeal::create(&directory.path().join("seal.key"), &*entropy).unwrap();
+        vault_make(&store.db, &seal, &*clock, &*entropy).await.unwrap();
+        let vault = start_vault(&store.db, &seal, &clock, &entropy, &ca_pem, port).await;
         let listener = listen(&authority).await;
         let gateway = base_url(&listener);
         let router = gateway::router(vault.clone(), options.limits);
@@ -195,6 +197,13 @@ impl TestVault {
         };
         test.import(tenant, connection, SELLER).await;
         test
+    }
+
+    /// Starts the same vault over another database, into which this one's was copied.
+    pub(crate) async fn start_over(&self, db: &Db) -> Vault {
+        let seal = FileSeal::open(&self.seal_path()).unwrap();
+        let port = self.amazon.rsplit(':').next().unwrap().parse().unwrap();
+        start_vault(db, &seal, &self.clock, &self.vault.entropy, &self.ca_pem, port).await
     }
 
     /// Makes another tenant, whose connection and worker are as ours.
@@ -357,14 +366,12 @@ fn api_options(vault: &Vault, url: &str) -> ApiOptions {
 
 async fn start_vault(
     db: &Db,
-    directory: &TempDir,
+    seal: &FileSeal,
     clock: &Arc<ManualClock>,
     entropy: &Arc<dyn Entropy>,
     ca_pem: &[u8],
     amazon_port: u16,
 ) -> Vault {
-    let seal = FileSeal::create(&directory.path().join("seal.key"), &**entropy).unwrap();
-    vault_make(db, &seal, &**clock, &**entropy).await.unwrap();
     let dialer = Dialer::new(DialerOptions {
         allowed_cidrs: vec!["127.0.0.0/8".parse().unwrap()],
         extra_roots_pem: Some(ca_pem.to_vec()),
@@ -386,9 +393,10 @@ async fn start_vault(
         clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::clone(entropy),
         name: "test".into(),
+        claim: None,
     };
     let (vault, _task) = Vault::start(options).await.unwrap();
-    vault.keyring.unseal(&seal).await.unwrap();
+    vault.keyring.unseal(seal).await.unwrap();
     vault
 }
 

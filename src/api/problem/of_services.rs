@@ -33,6 +33,10 @@ impl From<StoreError> for Problem {
             | StoreError::Failed(_)
             | StoreError::Server(_)
             | StoreError::NoAnswer(_)
+            | StoreError::ClocksApart { .. }
+            | StoreError::Claimed
+            | StoreError::Unclaimed { .. }
+            | StoreError::UnfinishedCopy
             | StoreError::StandbyGivenUp => Self::unavailable(&error),
         }
     }
