@@ -12,6 +12,9 @@ mod databases;
 mod deploy;
 mod dev;
 mod envelope;
+mod fleet;
+#[path = "../support/fleet.rs"]
+mod fleet_of;
 mod gateway;
 #[path = "../support/hostile_paths.rs"]
 mod hostile_paths;
