@@ -32,6 +32,8 @@ const SESSION: [(&str, &str); 8] = [
     ("client_min_messages", "warning"),
 ];
 
+/// How long a connection may lie idle and be lent without a look.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 /// How long a connection that comes back to the pool may take to show that it still answers.
 const PING_LIMIT: Duration = Duration::from_secs(1);
 
@@ -92,6 +94,15 @@ pub(super) async fn open_target(url: &str) -> Result<PgPool, StoreError> {
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move { check(connection).await.map_err(|error| sqlx::Error::Configuration(error.into())) })
+        })
+        // One that lay idle may have died meanwhile: of a failover, or a firewall that forgets.
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for < IDLE_TRUSTED {
+                    return Ok(true);
+                }
+                Ok(tokio::time::timeout(PING_LIMIT, connection.ping()).await.is_ok_and(|it| it.is_ok()))
+            })
         })
         // A statement that was given up leaves a connection of which nobody knows whether it still answers.
         .after_release(|connection, _| {

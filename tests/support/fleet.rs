@@ -27,6 +27,8 @@ const REDIRECT: &str = "https://localhost/callback";
 const ORDERS: &str = "/orders/v0/orders?MarketplaceIds=A1F83G8C2ARO7P&CreatedAfter=2020-01-01T00%3A00%3A00Z";
 /// How long a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// A server ends an idle connection after ten seconds: the client has to be first, or it writes into a closed one.
+const IDLE: Duration = Duration::from_secs(5);
 /// How long a caller waits for an answer. Longer than every limit of a node's own.
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -108,6 +110,7 @@ impl Fleet {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
+            .pool_idle_timeout(IDLE)
             .build()
             .unwrap();
         let _shutdown = shutdown.drop_guard();
@@ -304,12 +307,25 @@ impl Node {
         node
     }
 
-    /// Starts the process, which was never started or was killed, and waits until it listens.
-    pub(crate) async fn start(&self) {
+    fn spawn(&self) -> Child {
         let log = File::create(self.directory.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
         command.args(["serve", "--config", "leasehold.toml"]).current_dir(&self.directory).env_clear();
-        let mut child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    }
+
+    /// Starts the process, which has to end by itself, and returns what it said.
+    pub(crate) async fn start_refused(&self) -> String {
+        let mut child = self.spawn();
+        let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+        let ended = tokio::time::timeout(PATIENCE, ended).await.expect("it ends").unwrap();
+        assert!(!ended.success());
+        self.log()
+    }
+
+    /// Starts the process, which was never started or was killed, and waits until it listens.
+    pub(crate) async fn start(&self) {
+        let mut child = self.spawn();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let (api, gateway) = loop {
             if let Some(addresses) = self.addresses() {
@@ -368,6 +384,16 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill9();
     }
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
+    let came = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), came).await.expect("it comes true");
 }
 
 /// Runs `leasehold init`, and returns the first operator's key.
