@@ -1,6 +1,9 @@
 //! A node that is killed, frozen, or cut off: what was revoked meanwhile is true there too.
 
-use crate::fleet_of::{Fleet, FleetOptions, Outcome, until};
+use crate::{
+    fleet_of::{Fleet, FleetOptions, Outcome, until},
+    tcp_proxy::TcpProxy,
+};
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
@@ -79,7 +82,8 @@ async fn a_node_without_the_database_refuses_and_comes_back_by_itself() {
     let lease = &lease(&fleet).await;
     assert!(matches!(fleet.gateway(1, lease).await, Outcome::Done(_)));
     let proxy = &fleet.nodes[1].proxy;
-    let cuts: [(&str, fn(&crate::tcp_proxy::TcpProxy)); 3] = [
+    type Cut = fn(&TcpProxy);
+    let cuts: [(&str, Cut); 3] = [
         ("both ways", |proxy| proxy.cut()),
         ("to the database", |proxy| proxy.swallow_upstream()),
         ("from the database", |proxy| proxy.swallow_downstream()),
