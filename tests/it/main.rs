@@ -12,6 +12,7 @@ mod databases;
 mod deploy;
 mod dev;
 mod envelope;
+mod fleet;
 mod gateway;
 #[path = "../support/hostile_paths.rs"]
 mod hostile_paths;
@@ -27,6 +28,9 @@ mod store;
 mod support;
 #[path = "../support/tcp_proxy.rs"]
 mod tcp_proxy;
+#[path = "../support/fleet.rs"]
+#[allow(dead_code, reason = "what a test of several nodes may do to them is wider than what today's tests do")]
+mod test_fleet;
 #[path = "../support/test_log.rs"]
 mod test_log;
 #[path = "../support/test_vault.rs"]
