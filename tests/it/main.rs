@@ -14,6 +14,8 @@ mod dev;
 mod envelope;
 mod fleet;
 mod gateway;
+#[path = "../support/history.rs"]
+mod history;
 #[path = "../support/hostile_paths.rs"]
 mod hostile_paths;
 mod layout;
