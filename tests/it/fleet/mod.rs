@@ -1,3 +1,5 @@
 //! Several nodes over one database, as real processes.
 
+mod clients;
+mod history;
 mod smoke;
