@@ -2,4 +2,5 @@
 
 mod clients;
 mod history;
+mod planted;
 mod smoke;
