@@ -69,7 +69,7 @@ async fn init(config: &Config, officer: &str, operator: &str) -> Result<FirstSta
     let vault = assembly::vault_start(config, db).await?;
     vault.keyring.unseal(&*seal).await.map_err(assembly::ServeError::from)?;
     let staff = first_staff(&vault.register, officer, operator).await?;
-    // Nobody waits for a node that was never one.
+    // It sends nothing out, and ends here: the first revocation would otherwise wait for its lease, and name it.
     vault.fleet.leave().await?;
     // Not closed: the sequencer keeps its connection until the process ends, and closing would wait for that.
     Ok(staff)

@@ -13,9 +13,9 @@ mod deploy;
 mod dev;
 mod envelope;
 mod fleet;
-#[path = "../support/fleet.rs"]
-mod fleet_of;
 mod gateway;
+#[path = "../support/history.rs"]
+mod history;
 #[path = "../support/hostile_paths.rs"]
 mod hostile_paths;
 mod layout;
@@ -30,6 +30,9 @@ mod store;
 mod support;
 #[path = "../support/tcp_proxy.rs"]
 mod tcp_proxy;
+#[path = "../support/fleet.rs"]
+#[allow(dead_code, reason = "what a test of several nodes may do to them is wider than what today's tests do")]
+mod test_fleet;
 #[path = "../support/test_log.rs"]
 mod test_log;
 #[path = "../support/test_vault.rs"]

@@ -33,7 +33,7 @@ struct State {
     delay: Duration,
     swallows_upstream: bool,
     swallows_downstream: bool,
-    rewrite: Option<Rewrite>,
+    rewrites: Vec<Rewrite>,
     /// Cancelled to close the connections that are open; a child of the proxy's own.
     open: CancellationToken,
     /// How many connections were taken so far.
@@ -65,7 +65,7 @@ impl TcpProxy {
             delay: Duration::ZERO,
             swallows_upstream: false,
             swallows_downstream: false,
-            rewrite: None,
+            rewrites: Vec::new(),
             open: running.child_token(),
             accepted: 0,
         }));
@@ -123,10 +123,11 @@ impl TcpProxy {
 
     /// Replaces bytes that clients send, of one length, wherever reads split them.
     ///
-    /// Bytes that may be a beginning of `from` are held back for a moment, and pass as they are if no more come.
+    /// Bytes that may be a beginning of `from` are held back for a moment, and pass as they are if no more come. What was
+    /// asked for earlier stays.
     pub(crate) fn rewrite(&self, from: &[u8], to: &[u8]) {
         assert!(from.len() == to.len() && !from.is_empty(), "another length would break the protocol's framing");
-        self.state.lock().rewrite = Some(Rewrite { from: from.to_vec(), to: to.to_vec() });
+        self.state.lock().rewrites.push(Rewrite { from: from.to_vec(), to: to.to_vec() });
     }
 
     /// Behaves again: no cut, delay, black hole or rewriting. The upstream stays.
@@ -135,7 +136,7 @@ impl TcpProxy {
         state.is_cut = false;
         state.delay = Duration::ZERO;
         (state.swallows_upstream, state.swallows_downstream) = (false, false);
-        state.rewrite = None;
+        state.rewrites.clear();
     }
 
     /// How many connections were taken so far, closed ones included.
@@ -184,18 +185,17 @@ async fn pump(
             true => Some(from.read(&mut buffer).await?),
             false => tokio::time::timeout(HOLD, from.read(&mut buffer)).await.ok().transpose()?,
         };
-        let (swallows, delay, rewrite) = {
+        let (swallows, delay, rewrites) = {
             let state = state.lock();
             match direction {
-                Direction::Up => (state.swallows_upstream, state.delay, state.rewrite.clone()),
-                Direction::Down => (state.swallows_downstream, state.delay, None),
+                Direction::Up => (state.swallows_upstream, state.delay, state.rewrites.clone()),
+                Direction::Down => (state.swallows_downstream, state.delay, Vec::new()),
             }
         };
-        let passed = match (read, rewrite) {
+        let passed = match read {
             // Nothing more came, or nothing more will.
-            (None | Some(0), _) => std::mem::take(&mut rewriter.held),
-            (Some(length), Some(rewrite)) => rewriter.pass(&buffer[..length], &rewrite),
-            (Some(length), None) => [std::mem::take(&mut rewriter.held).as_slice(), &buffer[..length]].concat(),
+            None | Some(0) => std::mem::take(&mut rewriter.held),
+            Some(length) => rewriter.pass(&buffer[..length], &rewrites),
         };
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -220,22 +220,25 @@ struct Rewriter {
 }
 
 impl Rewriter {
-    fn pass(&mut self, read: &[u8], rewrite: &Rewrite) -> Vec<u8> {
-        let Rewrite { from, to } = rewrite;
+    fn pass(&mut self, read: &[u8], rewrites: &[Rewrite]) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.held);
         bytes.extend_from_slice(read);
         let mut at = 0;
-        while at + from.len() <= bytes.len() {
-            if bytes[at..].starts_with(from) {
-                bytes[at..at + to.len()].copy_from_slice(to);
-                at += to.len();
-            } else {
-                at += 1;
+        let mut behind = 0;
+        while at < bytes.len() {
+            match rewrites.iter().find(|rewrite| bytes[at..].starts_with(&rewrite.from)) {
+                Some(Rewrite { to, .. }) => {
+                    bytes[at..at + to.len()].copy_from_slice(to);
+                    at += to.len();
+                    behind = at;
+                }
+                None => at += 1,
             }
         }
-        // `at` is behind the last replacement: what was put in is never taken for a beginning.
-        let begins = (at..bytes.len()).find(|start| from.starts_with(&bytes[*start..])).unwrap_or(bytes.len());
-        self.held = bytes.split_off(begins);
+        // Behind the last replacement: what was put in is never taken for a beginning.
+        let is_beginning = |start: &usize| rewrites.iter().any(|rewrite| rewrite.from.starts_with(&bytes[*start..]));
+        let held = (behind..bytes.len()).find(is_beginning).unwrap_or(bytes.len());
+        self.held = bytes.split_off(held);
         bytes
     }
 }

@@ -1,7 +1,10 @@
-//! Several nodes as real processes, which tests kill, freeze and cut off.
+//! Several nodes over one database as real processes, which tests kill, freeze and cut off.
 
+mod clients;
 mod failover;
+mod history;
+mod planted;
 mod refreshes;
-mod revocation;
 mod silence;
+mod smoke;
 mod upgrade;

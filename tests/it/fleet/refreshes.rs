@@ -1,17 +1,16 @@
 //! One refresh at a time for a connection, whichever node does it and whatever becomes of that node.
 
-use crate::fleet_of::{Fleet, FleetOptions, Outcome};
+use crate::test_fleet::{Answer, Fleet};
 use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_two_nodes_refresh_one_connection_at_once_even_where_one_dies_at_it() {
-    let fleet = Fleet::start(FleetOptions::default()).await;
-    let shop = &fleet.connections[0];
+    let fleet = Fleet::start().await;
     // Every token is soon stale, and every refresh slow: nodes want one all the time.
-    fleet.amazon_steer(&json!({ "token_ttl_s": 2, "path_prefix": "/auth/o2/token", "delay_ms": 300 })).await;
-    let Outcome::Done(_) = fleet.import(0, shop).await else { panic!("not imported") };
-    let Outcome::Done(lease) = fleet.issue(0, shop).await else { panic!("no lease") };
+    fleet.steer(json!({ "token_ttl_s": 2, "path_prefix": "/auth/o2/token", "delay_ms": 300 })).await;
+    fleet.authorize(0, 0).await.done();
+    let lease = fleet.issue(0, 0).await.done();
     let before = fleet.amazon_stats().await["refreshes"].as_u64().unwrap();
     let over = tokio::sync::watch::Sender::new(false);
     let clients = (0..9).map(|client| {
@@ -19,7 +18,7 @@ async fn no_two_nodes_refresh_one_connection_at_once_even_where_one_dies_at_it()
         async move {
             let mut done = 0;
             while !*over.borrow() {
-                done += usize::from(matches!(fleet.token(client % 3, lease).await, Outcome::Done(_)));
+                done += usize::from(matches!(fleet.token(client % 3, lease).await, Answer::Done(_)));
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             done
@@ -28,9 +27,9 @@ async fn no_two_nodes_refresh_one_connection_at_once_even_where_one_dies_at_it()
     let story = async {
         for node in [1, 2, 1] {
             tokio::time::sleep(Duration::from_millis(2_500)).await;
-            fleet.nodes[node].kill9();
-            fleet.nodes[node].start().await;
-            fleet.ready(node).await;
+            fleet.node(node).kill9();
+            fleet.node(node).restart();
+            fleet.node(node).ready(&fleet.client).await;
         }
         over.send_replace(true);
     };

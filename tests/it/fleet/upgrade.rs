@@ -1,6 +1,6 @@
 //! Two adjacent versions run together: the newer one's migration only expands the schema.
 
-use crate::fleet_of::{Fleet, FleetOptions, Outcome};
+use crate::test_fleet::{Fleet, FleetOptions};
 
 /// What the next version's migration would do.
 const EXPANDS: &str = "
@@ -11,16 +11,15 @@ const EXPANDS: &str = "
 
 #[tokio::test]
 async fn a_running_node_goes_on_beside_a_newer_schema_and_does_not_start_on_one() {
-    let fleet = Fleet::start(FleetOptions { nodes: 2, connections: 1 }).await;
-    let Outcome::Done(lease) = fleet.issue(0, &fleet.connections[0]).await else { panic!("no lease") };
-    fleet.cluster.run("postgres", EXPANDS).await;
-    fleet.nodes[0].proxy.drop_connections();
-    fleet.ready(0).await;
-    assert!(matches!(fleet.gateway(0, &lease).await, Outcome::Done(_)));
-    assert!(matches!(fleet.issue(0, &fleet.connections[0]).await, Outcome::Done(_)));
+    let fleet = Fleet::with(FleetOptions { nodes: 2, ..FleetOptions::default() }).await;
+    let lease = fleet.issue(0, 0).await.done();
+    fleet.sql(EXPANDS).await;
+    fleet.node(0).proxy.drop_connections();
+    fleet.node(0).ready(&fleet.client).await;
+    fleet.orders(0, &lease).await.done();
+    fleet.issue(0, 0).await.done();
 
-    fleet.nodes[1].kill9();
-    let said = fleet.nodes[1].start_refused().await;
+    let said = fleet.node(1).restart_refused().await;
     assert!(said.contains("does not fit this version") && said.contains("9999"), "{said}");
-    assert!(matches!(fleet.revoke(0, &fleet.connections[0]).await, Outcome::Done(_)));
+    fleet.revoke(0, 0).await.done();
 }
