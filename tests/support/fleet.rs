@@ -8,7 +8,7 @@ mod node;
 #[path = "fleet/world.rs"]
 mod world;
 
-pub(crate) use calls::{Answer, Release};
+pub(crate) use calls::Answer;
 pub(crate) use node::Node;
 pub(crate) use world::{Connection, Worker};
 
