@@ -16,12 +16,14 @@ use crate::{
         secrets::RefreshToken,
     },
     envelope::Sealed,
+    id::ConnectionId,
     keyring::{KeyringError, NewDataKey},
     policy::Actor,
     store::{
+        Link, StoreError,
         connections::{self, ConnectionRow},
         credentials::{self, AccessTokenRow},
-        keys,
+        keys, leases,
     },
 };
 
@@ -82,13 +84,8 @@ impl Broker {
         let seal_failed = |error| Err(KeyringError::from(error));
         let credential = made.key.seal(&refresh_token, &cell, &*options.entropy).map_err(seal_failed)?;
 
-        let stored = {
-            let mut reader = options.db.reader().await.map_err(|error| Err(error.into()))?;
-            credentials::access_token_show(&mut reader.link(), connection.id)
-                .await
-                .map_err(|error| Err(error.into()))?
-        };
-        let generation = stored.map_or(0, |row| row.generation) + 1;
+        let newest = async { newest_generation(&mut options.db.reader().await?.link(), connection.id).await };
+        let generation = newest.await.map_err(|error| Err(error.into()))? + 1;
         let cell = token_cell(&connection, generation);
         let sealed = made.key.seal(&answer.access_token, &cell, &*options.entropy).map_err(seal_failed)?;
         let now = options.clock.now();
@@ -155,8 +152,7 @@ impl Change for Authorize {
         if now.credential_version != self.before.credential_version || now.state != self.before.state {
             return Err(changed());
         }
-        let generation = credentials::access_token_show(&mut batch.link(), id).await?.map_or(0, |row| row.generation);
-        if generation + 1 != self.token.generation {
+        if newest_generation(&mut batch.link(), id).await? + 1 != self.token.generation {
             return Err(changed());
         }
         let at = batch.at();
@@ -173,4 +169,11 @@ impl Change for Authorize {
         batch.record(self.event.clone()).await?;
         connections::connection_show(&mut batch.link(), id).await?.ok_or_else(changed)
     }
+}
+
+/// Returns the newest generation that a connection's tokens have, or had where one of them may still live: a revocation
+/// destroys the stored token, and a number that came again would hide the new token behind the old one on receipts.
+async fn newest_generation(link: &mut Link<'_>, connection: ConnectionId) -> Result<i64, StoreError> {
+    let stored = credentials::access_token_show(link, connection).await?.map_or(0, |row| row.generation);
+    Ok(stored.max(leases::residual_newest(link, connection).await?))
 }

@@ -146,6 +146,14 @@ pub async fn residuals_add(link: &mut Link<'_>, residuals: &[ResidualKey], at: T
     Ok(())
 }
 
+/// Returns the highest generation among a connection's tokens that are out; 0 where none is.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn residual_newest(link: &mut Link<'_>, connection: ConnectionId) -> Result<i64, StoreError> {
+    Ok(optional!(link, (i64,), sql::RESIDUAL_NEWEST, connection)?.map_or(0, |(generation,)| generation))
+}
+
 /// An access token that is out and alive.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ResidualRow {

@@ -66,6 +66,7 @@ statements! {
     RESIDUALS_OF_TENANT = "SELECT connection, worker, generation, first_at, expires_at FROM residuals WHERE tenant = $1 AND expires_at > $2 ORDER BY expires_at DESC, connection, generation, worker LIMIT $3 OFFSET $4";
     RESIDUALS_OF_WORKER = "SELECT connection, worker, generation, first_at, expires_at FROM residuals WHERE worker = $1 AND expires_at > $2 ORDER BY expires_at DESC, connection, generation LIMIT $3 OFFSET $4";
     RESIDUALS_OF_VAULT = "SELECT connection, worker, generation, first_at, expires_at FROM residuals WHERE expires_at > $1 ORDER BY expires_at DESC, connection, generation, worker LIMIT $2 OFFSET $3";
+    RESIDUAL_NEWEST = "SELECT COALESCE(MAX(generation), 0) FROM residuals WHERE connection = $1";
     RESIDUAL_COUNT_OF_CONNECTION = "SELECT COUNT(*) FROM residuals WHERE connection = $1 AND expires_at > $2";
     RESIDUAL_COUNT_OF_TENANT = "SELECT COUNT(*) FROM residuals WHERE tenant = $1 AND expires_at > $2";
     RESIDUAL_COUNT_OF_WORKER = "SELECT COUNT(*) FROM residuals WHERE worker = $1 AND expires_at > $2";

@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 const PROVIDER: &str = "amazon-sp-api";
 /// Sellers that the simulator knows, in the European region: ours and the neighbour's.
-const SELLER: &str = "A2ZV5Q9KQ7MX1D";
+pub(crate) const SELLER: &str = "A2ZV5Q9KQ7MX1D";
 const OTHER_SELLER: &str = "A17KQ3W8RT5LNP";
 pub(crate) const MARKETPLACE: &str = "A1PA6795UKMFR9";
 const REDIRECT: &str = "https://localhost/callback";

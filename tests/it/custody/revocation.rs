@@ -3,7 +3,7 @@
 use crate::databases::{TestDatabase, both_databases};
 use crate::{
     raw_http::RawHttp,
-    test_vault::{TestVault, TestVaultOptions},
+    test_vault::{SELLER, TestVault, TestVaultOptions},
 };
 use leasehold::{
     audit::{Batch, Change, ChangeError},
@@ -27,6 +27,7 @@ both_databases!(
     a_slow_body_in_flight_is_broken_off_and_never_ends_cleanly,
     a_lease_already_cached_in_memory_is_refused_by_the_fence,
     a_revocation_commits_while_the_vault_is_sealed,
+    a_receipt_lists_what_each_authorization_handed_out,
 );
 both_databases!(threads; nothing_passes_a_revocation_while_thirty_two_workers_try);
 
@@ -39,6 +40,19 @@ const AFTER: usize = 4;
 
 async fn with_token_delivery(database: TestDatabase) -> TestVault {
     TestVault::with(TestVaultOptions { database, delivery: Delivery::Token, ..TestVaultOptions::default() }).await
+}
+
+async fn a_receipt_lists_what_each_authorization_handed_out(database: TestDatabase) {
+    let test = with_token_delivery(database).await;
+    for authorizations in 1..=3 {
+        let lease = test.lease().await;
+        let released: Value = test.release(&lease).send().await.unwrap().json().await.unwrap();
+        let residual = revoke(&test).await.residual;
+        assert_eq!(residual.count, authorizations, "the earlier ones live on");
+        assert_eq!(json!(residual.last_ends_at), released["expires_at"]);
+        test.clock.advance(Duration::from_secs(60));
+        test.import(test.tenant, test.connection, SELLER).await;
+    }
 }
 
 async fn revoke(test: &TestVault) -> Receipt {

@@ -13,6 +13,8 @@ const CLIENTS: usize = 16;
 const CONNECTIONS: usize = 200;
 /// How many operations a run has where nobody says otherwise.
 const OPERATIONS: usize = 4_000;
+const CONTENDED_CONNECTIONS: usize = 8;
+const CONTENDED_OPERATIONS: usize = 1_500;
 /// Where a run is told how many.
 const OPERATIONS_VARIABLE: &str = "LEASEHOLD_HISTORY_OPERATIONS";
 /// Where a run is told its seed, which an earlier one printed. Who acts when is still the scheduler's to decide.
@@ -20,12 +22,20 @@ const SEED_VARIABLE: &str = "LEASEHOLD_HISTORY_SEED";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_clients_of_three_nodes_see_one_vault_could_have_shown() {
-    let read = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let operations = read(OPERATIONS_VARIABLE).map_or(OPERATIONS, |count| usize::try_from(count).unwrap());
-    let seed = read(SEED_VARIABLE).unwrap_or_else(|| u64::from_le_bytes(make_array(&SystemEntropy)));
-    println!("{SEED_VARIABLE}={seed} {OPERATIONS_VARIABLE}={operations}");
+    Box::pin(run(CONNECTIONS, operations)).await;
+}
 
-    let options = FleetOptions { tenants: 4, connections: CONNECTIONS, workers: CLIENTS, ..FleetOptions::default() };
+/// Everybody wants the same few, so that each is revoked and authorized again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_is_where_all_of_them_want_the_same_connections() {
+    Box::pin(run(CONTENDED_CONNECTIONS, CONTENDED_OPERATIONS)).await;
+}
+
+async fn run(connections: usize, operations: usize) {
+    let seed = read(SEED_VARIABLE).unwrap_or_else(|| u64::from_le_bytes(make_array(&SystemEntropy)));
+    println!("{SEED_VARIABLE}={seed}; {operations} operations on {connections} connections");
+    let options = FleetOptions { tenants: 4, connections, workers: CLIENTS, ..FleetOptions::default() };
     let fleet = Arc::new(Fleet::with(options).await);
     let scribe = Scribe::new(Arc::clone(&fleet));
     let begun = Instant::now();
@@ -43,4 +53,8 @@ async fn what_clients_of_three_nodes_see_one_vault_could_have_shown() {
     }
     assert!(counts["passes"][1] + counts["releases"][1] > 0, "nothing was used after its revocation: {counts:?}");
     assert!(fleet.most_refreshes_at_once().await <= 1);
+}
+
+fn read(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }

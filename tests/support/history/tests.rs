@@ -1,6 +1,7 @@
 //! Histories written by hand: each rule has one that keeps it and one that breaks it.
 
 use super::{Call::*, Outcome::*, *};
+use proptest::prelude::*;
 
 /// An operation from `start` to `end` that succeeded.
 fn did(call: Call, start: u64, end: u64) -> Operation {
@@ -156,4 +157,72 @@ fn much_at_once_is_judged_in_time() {
         history.extend([did(revoke(&[]), at, 90), did(Authorize, at, 95)]);
     }
     accepted(&history);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_verdict_is_that_of_trying_every_order(history in small_histories()) {
+        let start = Configuration {
+            live: true,
+            valid: BTreeSet::new(),
+            released: BTreeSet::new(),
+            done: BTreeSet::new(),
+            spent: 0,
+        };
+        prop_assert_eq!(check(&history).is_ok(), some_order_explains(&history, &start));
+    }
+}
+
+/// Tries every order. Unknown operations of every kind may be in it, at any time from their beginning on.
+fn some_order_explains(history: &[Operation], state: &Configuration) -> bool {
+    let open = |index: &usize| !state.done.contains(index) && history[*index].outcome != Refused;
+    let left: Vec<usize> = (0..history.len()).filter(open).collect();
+    let must = |index: &&usize| history[**index].outcome == Succeeded;
+    let soonest_end = left.iter().filter(must).map(|index| history[*index].end_ns).min();
+    let Some(soonest_end) = soonest_end else { return true };
+    left.iter().any(|index| {
+        // Whatever was answered before this began has to come first.
+        let may_be_next = history[*index].start_ns <= soonest_end;
+        let mut next = state.clone();
+        next.done.insert(*index);
+        may_be_next && next.take(&history[*index].call) && some_order_explains(history, &next)
+    })
+}
+
+/// Up to seven operations in a short time, whose uses begin after their lease's issue was answered.
+fn small_histories() -> impl Strategy<Value = Vec<Operation>> {
+    let outcome = prop_oneof![6 => Just(Succeeded), 1 => Just(Refused), 1 => Just(Unknown)];
+    let operation = (0..10_u32, 0..4_u32, any::<bool>(), 0..12_u64, 1..8_u64, outcome);
+    prop::collection::vec(operation, 1..8).prop_map(|drawn| {
+        let mut history: Vec<Operation> = Vec::new();
+        for (kind, lease, flag, start, length, outcome) in drawn {
+            let tokens: &[Token] = if flag { &[token(0, 1)] } else { &[] };
+            let call = match kind {
+                0..3 => Issue(lease),
+                3..5 => Pass(lease),
+                5..7 => Release(lease, token(0, 1)),
+                7..9 => revoke(tokens),
+                _ => Authorize,
+            };
+            history.push(with(outcome, did(call, start, start + length)));
+        }
+        let mut issued = BTreeMap::new();
+        history.retain(|operation| match operation.call {
+            Issue(lease) if issued.contains_key(&lease) => false,
+            Issue(lease) => {
+                issued.insert(lease, (operation.outcome, operation.end_ns));
+                true
+            }
+            _ => true,
+        });
+        history.retain(|operation| match operation.call {
+            Pass(lease) | Release(lease, _) => {
+                issued.get(&lease).is_some_and(|(outcome, end)| *outcome == Succeeded && *end < operation.start_ns)
+            }
+            _ => true,
+        });
+        history
+    })
 }
