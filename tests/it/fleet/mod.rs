@@ -1,5 +1,7 @@
 //! Several nodes over one database as real processes, which tests kill, freeze and cut off.
 
+#![allow(clippy::print_stdout, reason = "a run says its seed and its figures")]
+
 mod clients;
 mod failover;
 mod history;
