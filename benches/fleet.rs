@@ -2,7 +2,13 @@
 //!
 //! `cargo bench --bench fleet` starts its own PostgreSQL, nodes and simulated Amazon, and prints one table. Everything
 //! shares this machine, clients included, so that only the ratios within one run say something.
-#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code, unused_imports, reason = "a measurement, with the tests' own fleet")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    dead_code,
+    unused_imports,
+    reason = "a measurement, with the tests' own fleet"
+)]
 
 #[path = "../tests/support/postgres.rs"]
 mod postgres;

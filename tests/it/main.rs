@@ -18,6 +18,7 @@ mod gateway;
 mod history;
 #[path = "../support/hostile_paths.rs"]
 mod hostile_paths;
+mod keyring;
 mod layout;
 mod merkle;
 #[path = "../support/postgres.rs"]

@@ -1,2 +1,3 @@
 mod copy;
+mod server;
 mod statements;
