@@ -5,7 +5,7 @@ use crate::{
     domain::entry::{NO_ENTRY, payload_hash},
     id::TenantId,
     merkle,
-    store::{Db, StoreError, log},
+    store::{Db, Link, StoreError, log},
 };
 use std::collections::HashMap;
 
@@ -57,15 +57,23 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// With the first entry that does not fit, by its sequence number.
-pub async fn verify_log(db: &Db, mut progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
+pub async fn verify_log(db: &Db, progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
     let mut reader = db.reader().await?;
-    let head = log::head_show(&mut reader.link()).await?;
+    // One view of the whole log: nodes append to it meanwhile.
+    reader.link().begin_reading().await?;
+    let verified = verify_in(reader.link(), progress).await;
+    reader.discard().await;
+    verified
+}
+
+async fn verify_in(mut link: Link<'_>, mut progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
+    let head = log::head_show(&mut link).await?;
     let mut chains: HashMap<TenantId, (i64, merkle::Hash)> = HashMap::new();
     let mut tree = merkle::Frontier::default();
     let mut bytes = String::new();
     let (mut next, mut erased) = (0, 0);
     while next < head.size {
-        let page = log::entry_page(&mut reader.link(), log::Stretch::From(next), PAGE.min(head.size - next)).await?;
+        let page = log::entry_page(&mut link, log::Stretch::From(next), PAGE.min(head.size - next)).await?;
         if page.is_empty() {
             return Err(VerifyError::Gap { expected: next, found: head.size });
         }
@@ -101,7 +109,7 @@ pub async fn verify_log(db: &Db, mut progress: impl FnMut(i64)) -> Result<Verifi
         return Err(VerifyError::Head("its root"));
     }
     for (tenant, (tenant_seq, leaf_hash)) in &chains {
-        let stored = log::chain_head_show(&mut reader.link(), *tenant).await?;
+        let stored = log::chain_head_show(&mut link, *tenant).await?;
         if stored != Some(log::ChainHead { tenant_seq: *tenant_seq, leaf_hash: *leaf_hash }) {
             return Err(VerifyError::Head("a tenant's chain"));
         }

@@ -190,6 +190,17 @@ impl Link<'_> {
         Ok(())
     }
 
+    /// Begins a transaction that only reads, and sees the database as it is at its first statement.
+    ///
+    /// # Errors
+    /// Where the database is gone.
+    pub async fn begin_reading(&mut self) -> Result<(), StoreError> {
+        match self {
+            Link::Sqlite(_) => self.run("BEGIN").await,
+            Link::Postgres(_) => self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
+        }
+    }
+
     /// Commits. Returns `Durable` only where the commit is as safe as the server is set up to make it.
     ///
     /// # Errors

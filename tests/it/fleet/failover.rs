@@ -61,7 +61,7 @@ async fn a_killed_primary_takes_nothing_that_was_acknowledged_with_it() {
         until(async || admitted.load(Ordering::SeqCst) > before).await;
         println!("service was back {:?} after the promotion", promoted.elapsed());
         for node in 0..3 {
-            fleet.node(node).ready(&fleet.client).await;
+            until(async || fleet.health(node).await == Some(StatusCode::OK)).await;
             let refused = fleet.orders(node, &lease).await;
             assert!(refused.is_refused(), "what was revoked before stays so: {refused:?}");
         }
