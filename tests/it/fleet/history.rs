@@ -32,6 +32,7 @@ async fn so_it_is_where_all_of_them_want_the_same_connections() {
     Box::pin(run(CONTENDED_CONNECTIONS, CONTENDED_OPERATIONS)).await;
 }
 
+#[expect(clippy::print_stdout, reason = "a run that fails has to be run again, and a long one has figures to show")]
 async fn run(connections: usize, operations: usize) {
     let seed = read(SEED_VARIABLE).unwrap_or_else(|| u64::from_le_bytes(make_array(&SystemEntropy)));
     println!("{SEED_VARIABLE}={seed}; {operations} operations on {connections} connections");
