@@ -44,6 +44,8 @@ async fn run(connections: usize, operations: usize) {
     let ran = begun.elapsed();
     let counts = scribe.counts();
     println!("ran {ran:.1?}; succeeded, refused, unknown: {counts:?}");
+    println!("median and longest: {:.3?}", scribe.durations());
+    println!("unknown: {:#?}", scribe.unknown());
 
     let begun = Instant::now();
     history::check(&scribe.history()).unwrap();
