@@ -86,8 +86,10 @@ impl Broker {
             let take = TakeRefresh { connection: id, holder: self.options.node, deadline: now.plus(DEADLINE), now };
             match self.options.sequencer.commit(take).await?.output {
                 Some(fence) => break fence,
-                None => tokio::time::sleep(POLL).await,
+                // Whoever holds the row may have died with it: nobody waits for a token that would be refused.
+                None => self.must_serve(id).await?,
             }
+            tokio::time::sleep(POLL).await;
         };
         let errand = match self.errand(id).await {
             Ok(errand) => errand,
@@ -102,8 +104,21 @@ impl Broker {
             return Err(TokenFailure::Transient);
         }
         match self.ask(&errand).await {
-            Ok(answer) => self.settle(errand, fence, answer).await,
+            Ok(answer) => match self.settle(errand, fence, answer).await {
+                // Revoked while the provider was asked: who comes next must not wait for this row's deadline.
+                Err(failure @ TokenFailure::NotServing(_)) => self.give_up(id, fence, failure).await,
+                settled => settled,
+            },
             Err(error) => self.take_failure(errand, fence, &error).await,
+        }
+    }
+
+    /// Refuses where the connection is not there, or does not serve.
+    async fn must_serve(&self, id: ConnectionId) -> Result<(), TokenFailure> {
+        let row = connections::connection_show(&mut self.options.db.reader().await?.link(), id).await?;
+        match row.map_or(ConnectionState::Revoked, |row| row.state) {
+            state if state.serves() => Ok(()),
+            state => Err(TokenFailure::NotServing(state)),
         }
     }
 

@@ -7,11 +7,13 @@ use crate::{
 };
 use leasehold::{
     audit::{Batch, Change, ChangeError},
-    clock::Clock,
+    clock::{Clock, SystemClock},
     custody::{Destruction, Receipt},
-    id::{ConnectionId, WorkerId},
+    entropy::SystemEntropy,
+    id::{ConnectionId, NodeId, WorkerId},
     policy::Delivery,
     secret::SecretText,
+    store::refreshes,
 };
 use serde_json::{Value, json};
 use std::{
@@ -28,6 +30,7 @@ both_databases!(
     a_lease_already_cached_in_memory_is_refused_by_the_fence,
     a_revocation_commits_while_the_vault_is_sealed,
     a_receipt_lists_what_each_authorization_handed_out,
+    a_dead_lease_does_not_wait_for_a_refresh_whose_holder_is_gone,
 );
 both_databases!(threads; nothing_passes_a_revocation_while_thirty_two_workers_try);
 
@@ -53,6 +56,32 @@ async fn a_receipt_lists_what_each_authorization_handed_out(database: TestDataba
         test.clock.advance(Duration::from_secs(60));
         test.import(test.tenant, test.connection, SELLER).await;
     }
+}
+
+/// Another node began to refresh, and was killed. Its row stands until its deadline, which is a minute away.
+struct Abandon(ConnectionId);
+
+impl Change for Abandon {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
+        let (now, holder) = (batch.at(), NodeId::make(&SystemClock, &SystemEntropy));
+        let deadline = now.plus(Duration::from_secs(65));
+        let taken = refreshes::refresh_take(&mut batch.link(), self.0, holder, deadline, now).await?;
+        assert!(taken.is_some());
+        Ok(())
+    }
+}
+
+async fn a_dead_lease_does_not_wait_for_a_refresh_whose_holder_is_gone(database: TestDatabase) {
+    let test = with_token_delivery(database).await;
+    let lease = test.lease().await;
+    revoke(&test).await;
+    test.vault.sequencer.commit(Abandon(test.connection)).await.unwrap();
+    let released = test.release(&lease).send().await.unwrap();
+    assert_eq!(released.status(), 403, "{}", released.text().await.unwrap());
+    assert_eq!(test.get(ORDERS, &lease).send().await.unwrap().status(), 403);
 }
 
 async fn revoke(test: &TestVault) -> Receipt {

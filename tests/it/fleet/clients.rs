@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How many of a connection's newest leases are used most.
@@ -32,6 +32,8 @@ pub(super) struct Scribe {
     fleet: Arc<Fleet>,
     begun: Instant,
     operations: Mutex<Vec<Operation>>,
+    /// What became of calls of which nobody knows whether they happened.
+    unknown: Mutex<BTreeMap<String, usize>>,
     leases: AtomicUsize,
     boards: Vec<Board>,
 }
@@ -55,7 +57,7 @@ impl Scribe {
     pub(super) fn new(fleet: Arc<Fleet>) -> Arc<Self> {
         let boards = fleet.connections.iter().map(|_| Board::default()).collect();
         let (begun, operations, leases) = (Instant::now(), Mutex::default(), AtomicUsize::new(0));
-        Arc::new(Self { fleet, begun, operations, leases, boards })
+        Arc::new(Self { fleet, begun, operations, unknown: Mutex::default(), leases, boards })
     }
 
     /// Runs a plan to its end. The history goes on from where it was.
@@ -161,6 +163,11 @@ impl Scribe {
             Answer::Refused(_) => Outcome::Refused,
             Answer::Unknown(_) => Outcome::Unknown,
         };
+        if let Answer::Unknown(why) = answer {
+            // Without the ids, of which each has its own.
+            let why = why.split("\"request_id").next().unwrap_or_default();
+            *self.unknown.lock().entry(format!("{} at node {node}: {why}", word(&call))).or_default() += 1;
+        }
         self.operations.lock().push(Operation { connection, node, call, outcome, start_ns, end_ns });
     }
 
@@ -176,17 +183,38 @@ impl Scribe {
     pub(super) fn counts(&self) -> BTreeMap<&'static str, [usize; 3]> {
         let mut counts = BTreeMap::new();
         for operation in &*self.operations.lock() {
-            let call = match operation.call {
-                Call::Issue(_) => "issues",
-                Call::Pass(_) => "passes",
-                Call::Release(..) => "releases",
-                Call::Revoke(_) => "revocations",
-                Call::Authorize => "authorizations",
-            };
-            let of: &mut [usize; 3] = counts.entry(call).or_default();
+            let of: &mut [usize; 3] = counts.entry(word(&operation.call)).or_default();
             of[operation.outcome as usize] += 1;
         }
         counts
+    }
+
+    /// Counts what calls were answered of which nobody knows whether they happened.
+    pub(super) fn unknown(&self) -> BTreeMap<String, usize> {
+        self.unknown.lock().clone()
+    }
+
+    /// Tells how long what was asked took: half of it at most this, and all of it at most that.
+    pub(super) fn durations(&self) -> BTreeMap<&'static str, [Duration; 2]> {
+        let mut all: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+        for operation in &*self.operations.lock() {
+            all.entry(word(&operation.call)).or_default().push(operation.end_ns - operation.start_ns);
+        }
+        let of = |mut took: Vec<u64>| {
+            took.sort_unstable();
+            [took.len() / 2, took.len() - 1].map(|index| Duration::from_nanos(took[index]))
+        };
+        all.into_iter().map(|(word, took)| (word, of(took))).collect()
+    }
+}
+
+fn word(call: &Call) -> &'static str {
+    match call {
+        Call::Issue(_) => "issues",
+        Call::Pass(_) => "passes",
+        Call::Release(..) => "releases",
+        Call::Revoke(_) => "revocations",
+        Call::Authorize => "authorizations",
     }
 }
 

@@ -32,6 +32,7 @@ async fn so_it_is_where_all_of_them_want_the_same_connections() {
     Box::pin(run(CONTENDED_CONNECTIONS, CONTENDED_OPERATIONS)).await;
 }
 
+#[expect(clippy::print_stdout, reason = "a run that fails has to be run again, and a long one has figures to show")]
 async fn run(connections: usize, operations: usize) {
     let seed = read(SEED_VARIABLE).unwrap_or_else(|| u64::from_le_bytes(make_array(&SystemEntropy)));
     println!("{SEED_VARIABLE}={seed}; {operations} operations on {connections} connections");
@@ -43,6 +44,8 @@ async fn run(connections: usize, operations: usize) {
     let ran = begun.elapsed();
     let counts = scribe.counts();
     println!("ran {ran:.1?}; succeeded, refused, unknown: {counts:?}");
+    println!("median and longest: {:.3?}", scribe.durations());
+    println!("unknown: {:#?}", scribe.unknown());
 
     let begun = Instant::now();
     history::check(&scribe.history()).unwrap();
@@ -52,7 +55,6 @@ async fn run(connections: usize, operations: usize) {
         assert!(succeeded * 100 > operations, "too little happened to judge: {counts:?}");
     }
     assert!(counts["passes"][1] + counts["releases"][1] > 0, "nothing was used after its revocation: {counts:?}");
-    assert!(fleet.most_refreshes_at_once().await <= 1);
 }
 
 fn read(variable: &str) -> Option<u64> {

@@ -40,6 +40,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) connection: usize,
+    #[expect(dead_code, reason = "shown where a history is quoted")]
     pub(crate) node: usize,
     pub(crate) call: Call,
     pub(crate) outcome: Outcome,
