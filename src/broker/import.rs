@@ -51,11 +51,23 @@ impl From<StoreError> for ImportError {
 
 impl Broker {
     /// Tries a refresh token at the provider and, where it is good, gives it to the connection. Costs one call upstream and
-    /// one commit.
+    /// four commits.
     ///
     /// # Errors
     /// See [`ImportError`]; the token is forgotten then.
     pub async fn import(&self, permit: Permit<ConnectionImport>, import: Import) -> Result<ConnectionRow, ImportError> {
+        let id = permit.object().id;
+        let fence = self.turn_await(id).await?;
+        let imported = match self.turn_send(id, fence).await? {
+            true => self.try_import(permit, import).await,
+            false => Err(TokenFailure::Transient.into()),
+        };
+        self.turn_end(id, fence).await?;
+        imported
+    }
+
+    /// Imports while this node has the connection's turn.
+    async fn try_import(&self, permit: Permit<ConnectionImport>, import: Import) -> Result<ConnectionRow, ImportError> {
         let id = permit.object().id;
         let connection = connections::connection_show(&mut self.options.db.reader().await?.link(), id).await?;
         let connection = connection.ok_or(ImportError::NoConnection)?;

@@ -11,6 +11,7 @@ mod lwa;
 pub mod provider;
 mod refresh;
 mod tokens;
+mod turn;
 
 pub use addresses::Addresses;
 pub use applications::{ApplicationError, NewApplication};

@@ -6,9 +6,10 @@
 
 use super::{
     Broker,
-    lwa::{self, CALL_LIMIT, Client, Grant, TokenAnswer, TokenCallError},
+    lwa::{self, Client, Grant, TokenAnswer, TokenCallError},
     provider::{Failure, Provider},
     tokens::{Token, TokenFailure},
+    turn::POLL,
 };
 use crate::{
     audit::{Batch, Change, ChangeError},
@@ -19,7 +20,7 @@ use crate::{
         secrets::{ClientSecret, RefreshToken},
     },
     envelope::Cell,
-    id::{ConnectionId, NodeId, TenantId},
+    id::{ConnectionId, TenantId},
     keyring::{KeyringError, NewDataKey},
     store::{
         StoreError, applications,
@@ -31,14 +32,10 @@ use crate::{
 };
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-/// How long a holder may take: longer than the call, so that nobody else sends while it runs.
-const DEADLINE: Duration = Duration::from_secs(2 * CALL_LIMIT.as_secs() + 5);
 /// How long a connection is left alone after a failure that passes by itself; drawn between this and twice this.
 const REST: Duration = Duration::from_secs(2);
 /// How long a provider is left alone after it refused our application.
 const BREAKER: Duration = Duration::from_secs(60);
-/// How often to look whether another node's refresh has ended.
-const POLL: Duration = Duration::from_millis(100);
 
 impl From<StoreError> for TokenFailure {
     fn from(error: StoreError) -> Self {
@@ -82,9 +79,7 @@ impl Broker {
                 self.keep(id, Arc::clone(&token));
                 return Ok(token);
             }
-            let now = self.options.clock.now();
-            let take = TakeRefresh { connection: id, holder: self.options.node, deadline: now.plus(DEADLINE), now };
-            match self.options.sequencer.commit(take).await?.output {
+            match self.turn_take(id).await? {
                 Some(fence) => break fence,
                 // Whoever holds the row may have died with it: nobody waits for a token that would be refused.
                 None => self.must_serve(id).await?,
@@ -99,8 +94,7 @@ impl Broker {
             return self.give_up(id, fence, TokenFailure::Application).await;
         }
         // The last look before the bytes go: a holder that slept lost its fence or its deadline.
-        let sent = MarkSent { connection: id, fence, now: self.options.clock.now() };
-        if !self.options.sequencer.commit(sent).await?.output {
+        if !self.turn_send(id, fence).await? {
             return Err(TokenFailure::Transient);
         }
         match self.ask(&errand).await {
@@ -274,7 +268,7 @@ impl Broker {
         fence: RefreshFence,
         failure: TokenFailure,
     ) -> Result<T, TokenFailure> {
-        self.options.sequencer.commit(GiveBack { connection: id, fence }).await?;
+        self.turn_end(id, fence).await?;
         let rest = match &failure {
             TokenFailure::Throttled(wait) => *wait,
             TokenFailure::Transient | TokenFailure::Application => self.jittered(REST),
@@ -357,53 +351,6 @@ pub(super) fn token_cell(connection: &ConnectionRow, generation: i64) -> Cell<'s
 fn cell(table: &'static str, connection: ConnectionId, tenant: TenantId, version: i64) -> Cell<'static> {
     let version = u32::try_from(version).expect("versions count single refreshes and consents");
     Cell { table, column: "sealed", row: connection.as_uuid(), tenant, version }
-}
-
-struct TakeRefresh {
-    connection: ConnectionId,
-    holder: NodeId,
-    deadline: Timestamp,
-    now: Timestamp,
-}
-
-impl Change for TakeRefresh {
-    type Output = Option<RefreshFence>;
-    type Refusal = Infallible;
-
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<RefreshFence>, ChangeError<Infallible>> {
-        let Self { connection, holder, deadline, now } = *self;
-        Ok(refreshes::refresh_take(&mut batch.link(), connection, holder, deadline, now).await?)
-    }
-}
-
-struct MarkSent {
-    connection: ConnectionId,
-    fence: RefreshFence,
-    now: Timestamp,
-}
-
-impl Change for MarkSent {
-    type Output = bool;
-    type Refusal = Infallible;
-
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<bool, ChangeError<Infallible>> {
-        Ok(refreshes::refresh_sent(&mut batch.link(), self.connection, self.fence, self.now).await?)
-    }
-}
-
-struct GiveBack {
-    connection: ConnectionId,
-    fence: RefreshFence,
-}
-
-impl Change for GiveBack {
-    type Output = ();
-    type Refusal = Infallible;
-
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
-        refreshes::refresh_done(&mut batch.link(), self.connection, self.fence).await?;
-        Ok(())
-    }
 }
 
 /// The new token, `WHERE generation = g AND fence = f AND` the connection still serves with the same credential.

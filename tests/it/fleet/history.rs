@@ -55,6 +55,7 @@ async fn run(connections: usize, operations: usize) {
         assert!(succeeded * 100 > operations, "too little happened to judge: {counts:?}");
     }
     assert!(counts["passes"][1] + counts["releases"][1] > 0, "nothing was used after its revocation: {counts:?}");
+    assert!(fleet.most_refreshes_at_once().await <= 1);
 }
 
 fn read(variable: &str) -> Option<u64> {
