@@ -229,7 +229,14 @@ impl Sequencer {
 
 async fn check_start(options: &SequencerOptions) -> Result<(), StartError> {
     let mut reader = options.db.reader().await?;
-    let link = &mut reader.link();
+    // One view of head and entries: other nodes append meanwhile.
+    reader.link().begin_reading().await?;
+    let checked = check_in(&mut reader.link(), options).await;
+    reader.discard().await;
+    checked
+}
+
+async fn check_in(link: &mut Link<'_>, options: &SequencerOptions) -> Result<(), StartError> {
     if vault::vault_show(link).await?.is_none() {
         return Err(StartError::NoVault);
     }
