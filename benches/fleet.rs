@@ -1,4 +1,4 @@
-//! One node beside three: leases a second, and how long a revocation takes until it is true on every node.
+//! One node beside two, three and four: leases a second, and how long a revocation takes until it is true on every node.
 //!
 //! `cargo bench --bench fleet` starts its own PostgreSQL, nodes and simulated Amazon, and prints one table. Everything
 //! shares this machine, clients included, so that only the ratios within one run say something.
@@ -24,7 +24,7 @@ use std::{
 use test_fleet::{Fleet, FleetOptions};
 
 const ROUNDS: usize = 3;
-const NODES: [usize; 2] = [1, 3];
+const NODES: [usize; 4] = [1, 2, 3, 4];
 const CLIENTS: usize = 32;
 const CONNECTIONS: usize = 120;
 const SPAN: Duration = Duration::from_secs(8);

@@ -8,6 +8,7 @@ mod consent;
 pub mod dialer;
 mod import;
 mod lwa;
+mod memory;
 pub mod provider;
 mod refresh;
 mod tokens;
@@ -35,8 +36,8 @@ use quick_cache::sync::Cache;
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
-/// How many access tokens stay in memory.
-const CACHED_TOKENS: usize = 50_000;
+/// How many connections' failures are remembered.
+const REMEMBERED_FAILURES: usize = 50_000;
 
 /// What a broker is made of.
 pub struct BrokerOptions {
@@ -63,7 +64,7 @@ pub struct BrokerOptions {
 /// Turns credentials into access tokens.
 pub struct Broker {
     options: BrokerOptions,
-    tokens: Cache<ConnectionId, Arc<Token>>,
+    tokens: memory::TokenMemory,
     /// Refreshes under way: whoever needs the token too waits for the same one.
     flights: Mutex<HashMap<ConnectionId, watch::Receiver<Option<tokens::Flown>>>>,
     /// Until when a connection that failed is left alone.
@@ -78,9 +79,9 @@ impl Broker {
     pub fn new(options: BrokerOptions) -> Arc<Self> {
         Arc::new(Self {
             options,
-            tokens: Cache::new(CACHED_TOKENS),
+            tokens: memory::TokenMemory::new(),
             flights: Mutex::new(HashMap::new()),
-            resting: Cache::new(CACHED_TOKENS),
+            resting: Cache::new(REMEMBERED_FAILURES),
             breakers: Mutex::new(HashMap::new()),
         })
     }
@@ -105,12 +106,15 @@ impl Broker {
 
     /// Forgets a connection's access token: it was revoked, or has a new credential.
     pub fn forget(&self, connection: ConnectionId) {
-        self.tokens.remove(&connection);
+        self.flights.lock().remove(&connection);
+        self.tokens.forget(connection);
         self.resting.remove(&connection);
     }
 
     /// Forgets every access token: a cut reached many connections.
     pub fn forget_all(&self) {
-        self.tokens.clear();
+        // Who comes next waits for no refresh that may bring what was destroyed.
+        self.flights.lock().clear();
+        self.tokens.forget_all();
     }
 }

@@ -72,11 +72,19 @@ struct Errand {
 }
 
 impl Broker {
-    /// Returns a token from the store if it is still good, else refreshes.
+    /// Returns a token from the store if it is still good, else refreshes; and keeps it in memory, unless a cut came
+    /// meanwhile.
     pub(super) async fn refresh(&self, id: ConnectionId) -> Result<Arc<Token>, TokenFailure> {
+        let began = self.tokens.now();
+        let token = self.obtain(id).await?;
+        self.resting.remove(&id);
+        self.tokens.keep(id, &token, began);
+        Ok(token)
+    }
+
+    async fn obtain(&self, id: ConnectionId) -> Result<Arc<Token>, TokenFailure> {
         let fence = loop {
             if let Some(token) = self.stored_token(id).await? {
-                self.keep(id, Arc::clone(&token));
                 return Ok(token);
             }
             match self.turn_take(id).await? {
@@ -225,9 +233,7 @@ impl Broker {
             return Err(TokenFailure::NotServing(ConnectionState::Revoked));
         }
         let refresh_at = self.refresh_at(&connection, now, expires_at);
-        let token = Arc::new(Token { generation: generation + 1, secret: answer.access_token, expires_at, refresh_at });
-        self.keep(connection.id, Arc::clone(&token));
-        Ok(token)
+        Ok(Arc::new(Token { generation: generation + 1, secret: answer.access_token, expires_at, refresh_at }))
     }
 
     async fn take_failure(

@@ -61,7 +61,7 @@ impl Broker {
     /// Typed by whose fault it is; see [`TokenFailure`].
     pub async fn token(self: &Arc<Self>, connection: ConnectionId) -> Result<Arc<Token>, TokenFailure> {
         let now = self.options.clock.now();
-        if let Some(token) = self.tokens.get(&connection) {
+        if let Some(token) = self.tokens.get(connection) {
             if now < token.refresh_at {
                 return Ok(token);
             }
@@ -86,11 +86,6 @@ impl Broker {
         }
     }
 
-    pub(super) fn keep(&self, connection: ConnectionId, token: Arc<Token>) {
-        self.resting.remove(&connection);
-        self.tokens.insert(connection, token);
-    }
-
     /// Leaves a connection alone until `until`.
     pub(super) fn rest(&self, connection: ConnectionId, until: Timestamp, failure: TokenFailure) {
         self.resting.insert(connection, (until, failure));
@@ -109,9 +104,10 @@ impl Broker {
         let (land, flight) = watch::channel(None);
         flights.insert(connection, flight.clone());
         drop(flights);
+        let own = flight.clone();
         let broker = Arc::clone(self);
         tokio::spawn(async move {
-            let guard = Landing { broker: &broker, connection };
+            let guard = Landing { broker: &broker, connection, flight: &own };
             let flown = broker.refresh(connection).await;
             drop(guard);
             let _ = land.send(Some(flown));
@@ -124,10 +120,15 @@ impl Broker {
 struct Landing<'a> {
     broker: &'a Broker,
     connection: ConnectionId,
+    flight: &'a watch::Receiver<Option<Flown>>,
 }
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.broker.flights.lock().remove(&self.connection);
+        let mut flights = self.broker.flights.lock();
+        // After a cut another one may be under way in its place.
+        if flights.get(&self.connection).is_some_and(|flight| flight.same_channel(self.flight)) {
+            flights.remove(&self.connection);
+        }
     }
 }
