@@ -114,11 +114,16 @@ impl Worker {
             fail(operations, &SubmitError::Failed(error.to_string()));
             return Ok(());
         }
-        for operation in operations {
+        let mut operations = operations.into_iter();
+        for operation in operations.by_ref() {
             if let Some((operation, error)) = self.commit_patiently(vec![operation]).await? {
                 fail(operation, &SubmitError::Failed(error.to_string()));
+            } else if *self.health.borrow() != Health::Open {
+                // Each of the others would wait for the database by itself, one after the other.
+                break;
             }
         }
+        fail(operations.collect(), &SubmitError::Failed("the database is gone".to_owned()));
         Ok(())
     }
 

@@ -149,15 +149,15 @@ impl Writer {
     /// Reads this node's newest durable batch; `None` where even that could be lost again.
     async fn look_up(&mut self) -> Result<Option<i64>, StoreError> {
         let mut connection = self.take_connection().await?;
-        let looked_up = async {
+        let looking = async {
             let mut link = connection.link();
             link.begin().await?;
             log::head_lock(&mut link).await?;
             let batch = nodes::batch_show(&mut link, self.node).await?;
             Ok((link.commit().await? == Durability::Durable).then_some(batch))
-        }
-        .await;
-        match looked_up {
+        };
+        let looked_up = tokio::time::timeout(BATCH_LIMIT, looking).await;
+        match looked_up.unwrap_or(Err(StoreError::NoAnswer(BATCH_LIMIT))) {
             Ok(Some(batch)) => {
                 self.connection = Some(connection);
                 Ok(Some(batch))
@@ -196,6 +196,10 @@ impl Writer {
             vault::vault_show(&mut link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.incarnation;
         let mut frontier =
             Frontier::from_bytes(&head.right_edge).map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
+        // What is appended to another tree than the head says would be a log that no proof fits.
+        if i64::try_from(frontier.size()) != Ok(head.size) || frontier.root() != head.root {
+            return Err(StoreError::corrupt("log_head", "right_edge", 1));
+        }
 
         let mut batch = Batch::new(link.again(), at, &head, incarnation);
         batch.read_fences(subjects(operations), leases(operations)).await?;

@@ -280,7 +280,10 @@ impl Custody {
                     self.forget_stale(announcement.entries.iter().map(|(_, kind, _)| *kind));
                 }
                 // What was missed is not known: every request is stopped, and its worker tries again.
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => self.in_flight.cut_all().await,
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {
+                    self.identity.forget_workers();
+                    self.in_flight.cut_all().await;
+                }
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
             }
         }

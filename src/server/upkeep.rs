@@ -3,7 +3,7 @@
 
 use crate::{
     audit::{Batch, Change, ChangeError, Health, Sequencer},
-    store::{consents, idempotency, leases},
+    store::{consents, idempotency, leases, nodes},
     vault::Vault,
 };
 use std::{convert::Infallible, time::Duration};
@@ -34,7 +34,10 @@ pub async fn sweep(sequencer: &Sequencer) -> Result<(), ChangeError<Infallible>>
     sequencer.commit(Sweep).await.map(drop)
 }
 
-/// Returns why the log is closed, once it is. Pends for ever where the sequencer ends without having been poisoned.
+/// How many batches back a node's count of what it cut is kept: whoever asks for one does so within seconds.
+const CUT_REPORTS_KEPT: i64 = 1_000_000;
+
+/// Returns why the log is closed, once it is: it was poisoned, or its task broke down.
 pub async fn poisoned(sequencer: &Sequencer) -> String {
     let mut health = sequencer.health();
     loop {
@@ -42,7 +45,8 @@ pub async fn poisoned(sequencer: &Sequencer) -> String {
             return why.clone();
         }
         if health.changed().await.is_err() {
-            std::future::pending::<()>().await;
+            // Who asks still holds the sequencer, so that it did not end by itself.
+            return "the sequencer's task broke down".to_owned();
         }
     }
 }
@@ -58,6 +62,8 @@ impl Change for Sweep {
         leases::lease_traces_sweep(&mut batch.link(), now).await?;
         consents::consents_sweep(&mut batch.link(), now).await?;
         idempotency::idempotency_sweep(&mut batch.link(), now).await?;
+        let oldest_turn = batch.turn() - CUT_REPORTS_KEPT;
+        nodes::cut_reports_sweep(&mut batch.link(), oldest_turn).await?;
         Ok(())
     }
 }

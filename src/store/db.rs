@@ -42,6 +42,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one statement may take. A connection whose other end is silent would otherwise hold its caller for as long
 /// as the kernel tries again: a quarter of an hour.
 pub(crate) const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+/// How long closing a connection may take: it sends what is still buffered, which a silent server never takes.
+const PARTING_LIMIT: Duration = Duration::from_secs(1);
 
 /// A database.
 #[derive(Clone, Debug)]
@@ -157,11 +159,17 @@ impl Pooled {
         }
     }
 
-    /// Throws the connection away instead of returning it: its transaction is in an unknown state.
+    /// Throws the connection away instead of returning it: its transaction is in an unknown state. A server that has
+    /// gone silent is not waited for longer than [`PARTING_LIMIT`]: what was still to be sent to it is dropped.
     pub async fn discard(self) {
-        match self {
-            Self::Sqlite(connection) => drop(connection.detach().close_hard().await),
-            Self::Postgres(connection) => drop(connection.detach().close_hard().await),
+        let parting = async {
+            match self {
+                Self::Sqlite(connection) => drop(connection.detach().close_hard().await),
+                Self::Postgres(connection) => drop(connection.detach().close_hard().await),
+            }
+        };
+        if tokio::time::timeout(PARTING_LIMIT, parting).await.is_err() {
+            tracing::warn!("a connection to the database was dropped: its other end took nothing more");
         }
     }
 }
@@ -182,12 +190,9 @@ impl Link<'_> {
     /// Where the database is gone, or another process holds SQLite's write lock.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
         match self {
-            Link::Sqlite(connection) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **connection).await.map(drop)?,
-            Link::Postgres(connection) => {
-                sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED").execute(&mut **connection).await.map(drop)?;
-            }
+            Link::Sqlite(_) => self.run("BEGIN IMMEDIATE").await,
+            Link::Postgres(_) => self.run("BEGIN ISOLATION LEVEL READ COMMITTED").await,
         }
-        Ok(())
     }
 
     /// Begins a transaction that only reads, and sees the database as it is at its first statement.

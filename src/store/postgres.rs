@@ -197,9 +197,16 @@ pub(super) fn is_outage(error: &sqlx::Error) -> bool {
             // idle in transaction for too long, lock not available.
             ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))
                 || ["25006", "25P03", "55P03"].contains(&&*code)
+                || is_taken(&code)
         }),
         _ => false,
     }
+}
+
+/// Whether SQLite said that another process holds its lock: BUSY or LOCKED, the low byte of an extended code.
+fn is_taken(code: &str) -> bool {
+    // PostgreSQL's codes have five characters.
+    code.len() < 5 && code.parse::<u16>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 #[cfg(test)]
