@@ -6,6 +6,10 @@ use std::{
     time::Duration,
 };
 
+/// How far the clocks of the hosts of one vault may lie apart, and each of them and the database server's. Leases end by
+/// the clock: a node whose clock is wrong records nothing and sends nothing out.
+pub const APART_MAX: Duration = Duration::from_secs(5);
+
 /// A moment in wall time, in microseconds since 1970-01-01T00:00:00Z, within years 1 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, sqlx::Type)]
 #[sqlx(transparent)]

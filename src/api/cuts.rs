@@ -1,7 +1,7 @@
 //! Ending access, and the receipts that say so.
 
 use super::{
-    ApiState, PathOf, QueryOf,
+    ApiState, PathOf, QueryOf, Reply,
     caller::Caller,
     json::JsonOrNothing,
     problem::{Problem, ProblemBody},
@@ -47,31 +47,33 @@ pub(super) struct CutRequest {
 /// Revokes a connection, for good, and answers when that is true on every node.
 #[utoipa::path(post, path = "/v1/connections/{id}/revoke", operation_id = "connection_revoke", tag = "connections",
     params(("id" = ConnectionId, Path)), request_body(content = Option<CutRequest>),
-    responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Access has ended; the receipt lacks its confirmation, which a repeat brings", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn connection_revoke(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<ConnectionId>,
     JsonOrNothing(request): JsonOrNothing<CutRequest>,
-) -> Result<Json<Receipt>, Problem> {
+) -> Result<Reply<Receipt>, Problem> {
     let object = connection_object(&state, id).await?;
     let permit = caller.may::<ConnectionRevoke>(&state, object)?;
-    Ok(Json(state.vault.custody.connection_revoke(permit, request.reason).await?))
+    Ok(of_receipt(state.vault.custody.connection_revoke(permit, request.reason).await?))
 }
 
 /// Suspends a connection, reversibly: its leases end, its credential is kept.
 #[utoipa::path(post, path = "/v1/connections/{id}/suspend", operation_id = "connection_suspend", tag = "connections",
     params(("id" = ConnectionId, Path)), request_body(content = Option<CutRequest>),
-    responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Access has ended; the receipt lacks its confirmation, which a repeat brings", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn connection_suspend(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<ConnectionId>,
     JsonOrNothing(request): JsonOrNothing<CutRequest>,
-) -> Result<Json<Receipt>, Problem> {
+) -> Result<Reply<Receipt>, Problem> {
     let object = connection_object(&state, id).await?;
     let permit = caller.may::<ConnectionSuspend>(&state, object)?;
-    Ok(Json(state.vault.custody.connection_suspend(permit, request.reason).await?))
+    Ok(of_receipt(state.vault.custody.connection_suspend(permit, request.reason).await?))
 }
 
 /// A connection that goes on.
@@ -101,46 +103,49 @@ pub(super) async fn connection_resume(
 /// Revokes all of a tenant's connections; the destruction of their credentials follows.
 #[utoipa::path(post, path = "/v1/tenants/{id}/revoke", operation_id = "tenant_revoke", tag = "tenants",
     params(("id" = TenantId, Path)), request_body(content = Option<CutRequest>),
-    responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Access has ended; the receipt lacks its confirmation, which a repeat brings", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn tenant_revoke(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<TenantId>,
     JsonOrNothing(request): JsonOrNothing<CutRequest>,
-) -> Result<Json<Receipt>, Problem> {
+) -> Result<Reply<Receipt>, Problem> {
     let tenant = tenants::tenant_show(&mut state.vault.db.reader().await?.link(), id).await?;
     let tenant = tenant.ok_or_else(Problem::not_found)?;
     let permit = caller.may::<TenantRevoke>(&state, WholeTenant(tenant.id))?;
-    Ok(Json(state.vault.custody.tenant_revoke(permit, request.reason).await?))
+    Ok(of_receipt(state.vault.custody.tenant_revoke(permit, request.reason).await?))
 }
 
 /// Disables a worker: its leases end, on every connection. Destroys nothing.
 #[utoipa::path(post, path = "/v1/workers/{id}/disable", operation_id = "worker_disable", tag = "workers",
     params(("id" = WorkerId, Path)), request_body(content = Option<CutRequest>),
-    responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Access has ended; the receipt lacks its confirmation, which a repeat brings", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn worker_disable(
     State(state): State<ApiState>,
     caller: Caller,
     PathOf(id): PathOf<WorkerId>,
     JsonOrNothing(request): JsonOrNothing<CutRequest>,
-) -> Result<Json<Receipt>, Problem> {
+) -> Result<Reply<Receipt>, Problem> {
     let permit = caller.may::<WorkerDisable>(&state, OfVault(id))?;
     let worker = workers::worker_show(&mut state.vault.db.reader().await?.link(), id).await?;
     worker.ok_or_else(Problem::not_found)?;
-    Ok(Json(state.vault.custody.worker_disable(permit, request.reason).await?))
+    Ok(of_receipt(state.vault.custody.worker_disable(permit, request.reason).await?))
 }
 
 /// Ends every lease of every tenant. Destroys nothing.
 #[utoipa::path(post, path = "/v1/revoke-all", operation_id = "revoke_all", tag = "vault",
     request_body(content = Option<CutRequest>),
-    responses((status = 200, description = "The receipt", body = Receipt), (status = "default", body = ProblemBody)))]
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 202, description = "Access has ended; the receipt lacks its confirmation, which a repeat brings", body = Receipt), (status = "default", body = ProblemBody)))]
 pub(super) async fn revoke_all(
     State(state): State<ApiState>,
     caller: Caller,
     JsonOrNothing(request): JsonOrNothing<CutRequest>,
-) -> Result<Json<Receipt>, Problem> {
+) -> Result<Reply<Receipt>, Problem> {
     let permit = caller.may::<RevokeAll>(&state, VaultWide)?;
-    Ok(Json(state.vault.custody.revoke_all(permit, request.reason).await?))
+    Ok(of_receipt(state.vault.custody.revoke_all(permit, request.reason).await?))
 }
 
 /// Shows a receipt.
@@ -187,6 +192,10 @@ pub(super) async fn receipt_residual(
     let permit = caller.may::<ReceiptShow>(&state, OfTenant { tenant: row.tenant, id })?;
     let items = state.vault.custody.residual_page(&permit, &row, i64::from(query.offset)).await?;
     Ok(Json(ResidualPage { items }))
+}
+
+fn of_receipt(receipt: Receipt) -> Reply<Receipt> {
+    if receipt.confirmation.is_some() { Reply::Ok(receipt) } else { Reply::Accepted(receipt) }
 }
 
 /// Finds whose a connection is; one that is not there looks like a foreign one.

@@ -75,7 +75,8 @@ pub(super) struct SetGrant {
     delivery: Option<Delivery>,
 }
 
-/// Grants a module the use of a connection, or changes what it was granted; the leases under other terms end.
+/// Grants a module the use of a connection, or changes what it was granted; the leases under other terms have ended on
+/// every node when it answers.
 #[utoipa::path(put, path = "/v1/grants", operation_id = "grant_set", tag = "grants", request_body = SetGrant,
     responses((status = 200, body = Grant), (status = "default", body = ProblemBody)))]
 async fn grant_set(
@@ -89,6 +90,7 @@ async fn grant_set(
     let scopes = ScopeSet::new(scopes).map_err(|error| Problem::malformed("scopes", error.to_string()))?;
     let terms = GrantTerms { module, scopes, delivery: delivery.unwrap_or(Delivery::Gateway) };
     let grant = state.vault.register.grant_set(permit, terms).await?;
+    state.vault.custody.settle(grant.id.as_uuid()).await?;
     Ok(Json(grant.into()))
 }
 
@@ -120,7 +122,7 @@ async fn grant_show(
     Ok(Json(row.into()))
 }
 
-/// Ends a grant and the leases under it.
+/// Ends a grant and the leases under it, on every node when it answers.
 #[utoipa::path(delete, path = "/v1/grants/{id}", operation_id = "grant_end", tag = "grants",
     params(("id" = GrantId, Path)), responses((status = 204), (status = "default", body = ProblemBody)))]
 async fn grant_end(
@@ -131,5 +133,6 @@ async fn grant_end(
     let row = state.vault.register.grant_find(id).await?.ok_or_else(Problem::not_found)?;
     let permit = caller.may::<GrantEnd>(&state, OfTenant { tenant: row.tenant, id })?;
     state.vault.register.grant_end(permit).await?;
+    state.vault.custody.settle(id.as_uuid()).await?;
     Ok(Reply::Done)
 }

@@ -196,6 +196,10 @@ fn peer_address(peer: Option<&Extension<Peer>>) -> IpAddr {
 pub enum Reply<T> {
     /// It was made.
     Created(T),
+    /// It was done, and yields something.
+    Ok(T),
+    /// It was done, and what confirms it is missing.
+    Accepted(T),
     /// It was done.
     Done,
 }
@@ -204,6 +208,8 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Created(body) => (StatusCode::CREATED, Json(body)).into_response(),
+            Self::Ok(body) => Json(body).into_response(),
+            Self::Accepted(body) => (StatusCode::ACCEPTED, Json(body)).into_response(),
             Self::Done => StatusCode::NO_CONTENT.into_response(),
         }
     }

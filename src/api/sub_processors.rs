@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    domain::fence::derive_objection,
     id::{SubProcessorId, TenantId},
     policy::{
         decide::{SubProcessorAdd, SubProcessorList, SubProcessorObject},
@@ -119,7 +120,8 @@ async fn sub_processor_show(
     Ok(Json(SubProcessor::seen_by(&caller, found.ok_or_else(Problem::not_found)?)))
 }
 
-/// Objects to a sub-processor: its workers lose the tenant's connections at once.
+/// Objects to a sub-processor: its workers have lost the tenant's connections, on every
+/// node, when it answers.
 #[utoipa::path(put, path = "/v1/tenants/{id}/objections/{sub_processor}", operation_id = "sub_processor_object",
     tag = "sub-processors", params(("id" = TenantId, Path), ("sub_processor" = SubProcessorId, Path)),
     responses((status = 204), (status = "default", body = ProblemBody)))]
@@ -130,6 +132,7 @@ async fn sub_processor_object(
 ) -> Result<Reply<()>, Problem> {
     let permit = caller.may::<SubProcessorObject>(&state, OfTenant { tenant, id })?;
     state.vault.register.sub_processor_object(permit, Objection::Standing).await?;
+    state.vault.custody.settle(derive_objection(tenant.as_uuid(), id.as_uuid())).await?;
     Ok(Reply::Done)
 }
 

@@ -145,5 +145,6 @@ async fn user_disable(
     let user = state.vault.register.user_find(id).await?.ok_or_else(Problem::not_found)?;
     let permit = caller.may::<UserDisable>(&state, OneUser { of: user.tenant, id })?;
     state.vault.register.user_disable(permit).await?;
+    state.vault.custody.settle(id.as_uuid()).await?;
     Ok(Reply::Done)
 }

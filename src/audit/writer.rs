@@ -9,7 +9,7 @@ use super::{
     witness::Witness,
 };
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::{APART_MAX, Clock, Timestamp},
     entropy::Entropy,
     id::{LeaseId, NodeId, TenantId},
     merkle::Frontier,
@@ -175,7 +175,7 @@ impl Writer {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let mut connection = self.db.reader().await?;
+        let mut connection = self.db.own().await?;
         self.witness.check(&mut connection.link()).await?;
         Ok(connection)
     }
@@ -190,8 +190,13 @@ impl Writer {
     ) -> Result<(Timestamp, Written), StoreError> {
         link.begin().await?;
         // Alone, first: the lock. Everything that decides is read in later statements.
-        let head = log::head_lock(&mut link).await?;
-        let at = self.clock.now().max(head.at);
+        let (head, server) = log::head_lock(&mut link).await?;
+        let host = self.clock.now();
+        if let Some(server) = server.filter(|server| self.clock.is_hosts() && server.plus(APART_MAX) < host) {
+            // The log's time never goes back: one entry of the future would end the leases of every node.
+            return Err(StoreError::ClocksApart { host, server });
+        }
+        let at = host.max(head.at);
         let incarnation =
             vault::vault_show(&mut link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.incarnation;
         let mut frontier =

@@ -1,12 +1,7 @@
 //! `leasehold database copy`: moves a stopped vault from its SQLite file into an empty PostgreSQL database.
 
 use super::{failure::Failure, output, output::Form, progress::Progress};
-use crate::{
-    audit::verify,
-    config::Config,
-    server::assembly,
-    store::{Missing, copy::Copying},
-};
+use crate::{audit::verify, config::Config, server::assembly, store::copy::Copying};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -39,7 +34,7 @@ impl Database {
 impl Copy {
     async fn run(self) -> Result<(), Failure> {
         let config = Config::load(self.config.as_deref(), std::env::vars_os())?;
-        let source = assembly::database_open(&config, Missing::Refuse).await?;
+        let source = assembly::source_open(&config).await?;
         // Held to the end: a node that starts meanwhile would write what is not copied.
         let _claim = source.claim()?;
         let source_log = verified(&source, "source entries").await?;
@@ -55,7 +50,8 @@ impl Copy {
         let rows = copying.rows();
         copying.finish().await?;
         output::complain(
-            "Now let database.url name the copy, and put the source away: a vault that runs twice revokes nothing twice.",
+            "Now let database.url name the copy. The source bears a mark: no node starts on it any more, since what the one \
+             vault revokes the other would let through.",
         );
         self.form.show(&serde_json::json!({
             "rows": rows,

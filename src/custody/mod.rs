@@ -26,8 +26,8 @@ use crate::{
     },
     entropy::Entropy,
     fleet::{Fleet, Following, News, Stopped},
-    id::{ConnectionId, ReceiptId, TenantId, UserId, make_uuid},
-    identity::Identity,
+    id::{ConnectionId, ReceiptId, TenantId, UserId, WorkerId, make_uuid},
+    identity::{Identity, LeaseError},
     keyring::Keyring,
     policy::{
         Actor, Permit,
@@ -35,17 +35,20 @@ use crate::{
             ConnectionResume, ConnectionRevoke, ConnectionSuspend, ReceiptShow, RevokeAll, TenantRevoke, WorkerDisable,
         },
     },
+    secret::SecretText,
     store::{
         Db, StoreError,
         connections::{self, ConnectionRow},
         cuts::{self, ReceiptRow},
-        fences::Raise,
+        fences::{self, Raise},
         leases::{self, Reach},
+        log,
     },
 };
 use cut::{ConfirmCut, CutMade, MakeCut, Target, receipt_text};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The longest reason that is kept, in bytes.
 const REASON_MAX: usize = 500;
@@ -111,8 +114,8 @@ impl Custody {
     /// sealed. Repeating it is safe and gives a new receipt.
     ///
     /// # Errors
-    /// `Refused` where there is no such connection; else nothing was committed, or, after the commit, only its
-    /// confirmation is missing: a repeat brings it.
+    /// `Refused` where there is no such connection; else nothing was committed. A receipt without a confirmation means that
+    /// access has ended, and that nobody could write down on which nodes: a repeat brings it.
     pub async fn connection_revoke(
         self: &Arc<Self>,
         permit: Permit<ConnectionRevoke>,
@@ -190,6 +193,47 @@ impl Custody {
         self.cut(Target::Vault, permit.actor(), reason).await
     }
 
+    /// Ends one lease of the worker's early, and its requests on every node; see [`Identity::end`]. It goes on when the
+    /// caller stops waiting.
+    ///
+    /// # Errors
+    /// As [`Identity::end`].
+    pub async fn lease_end(self: &Arc<Self>, token: SecretText, worker: WorkerId) -> Result<(), LeaseError> {
+        let custody = Arc::clone(self);
+        let ending = tokio::spawn(async move {
+            let Some(lease) = custody.identity.end(token.expose(), worker).await? else { return Ok(()) };
+            custody.in_flight.cut(Cut::Lease(lease.id.as_uuid())).await;
+            custody.call_nodes().await?;
+            Ok(())
+        });
+        ending.await.unwrap_or(Err(LeaseError::Unrecorded(SubmitError::Closed)))
+    }
+
+    /// Returns once what ended with `subject`'s epoch has stopped on every node: a changed grant, an objection. Its raise
+    /// must be durable; it is followed everywhere whether anybody waits or not. Costs two reads, and as long as the slowest
+    /// node takes.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn settle(&self, subject: Uuid) -> Result<(), StoreError> {
+        let epochs = fences::epochs_show(&mut self.db.reader().await?.link(), &[subject]).await?;
+        if let Some(epoch) = epochs.get(&subject) {
+            self.in_flight.cut(Cut::Below(Fence { subject, epoch: *epoch })).await;
+            self.call_nodes().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every node has followed what is durable now.
+    async fn call_nodes(&self) -> Result<(), StoreError> {
+        if !self.db.is_shared() {
+            return Ok(());
+        }
+        let turn = log::head_show(&mut self.db.reader().await?.link()).await?.turn;
+        self.fleet.call(turn, self.fleet.uptime()).await;
+        Ok(())
+    }
+
     /// Reads a receipt's row, whose tenant decides who may see it.
     ///
     /// # Errors
@@ -213,7 +257,7 @@ impl Custody {
         let reach = match receipt.kind {
             CutKind::Connection | CutKind::Suspension => Reach::Connection(ConnectionId::from_uuid(receipt.subject)),
             CutKind::Tenant => Reach::Tenant(TenantId::from_uuid(receipt.subject)),
-            CutKind::Worker => Reach::Worker(crate::id::WorkerId::from_uuid(receipt.subject)),
+            CutKind::Worker => Reach::Worker(WorkerId::from_uuid(receipt.subject)),
             CutKind::Vault => Reach::Vault,
         };
         let mut reader = self.db.reader().await?;
@@ -242,7 +286,15 @@ impl Custody {
         let custody = Arc::clone(self);
         let ending = tokio::spawn(async move {
             let made = custody.sequencer.commit(make).await?.output;
-            custody.confirm(made).await
+            let unconfirmed = made.receipt.clone();
+            match custody.confirm(made).await {
+                Ok(confirmed) => Ok(confirmed),
+                Err(error) => {
+                    // Access has ended all the same: whoever is told that nothing was done would believe it.
+                    tracing::error!(%error, receipt = %unconfirmed.id, "a cut is durable, and its confirmation is not");
+                    Ok(unconfirmed)
+                }
+            }
         });
         ending.await.unwrap_or(Err(CustodyError::Unrecorded(SubmitError::Closed)))
     }

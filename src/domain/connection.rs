@@ -56,7 +56,8 @@ impl ConnectionState {
         match (self, step) {
             (Pending | Active | NeedsReauthorization | Revoked, Authorize) => Ok(Active),
             (Active | NeedsReauthorization, Refuse) => Ok(NeedsReauthorization),
-            (Pending | Active | NeedsReauthorization, Suspend) => Ok(Suspended),
+            // Again, too: who asks twice wants to know that it holds.
+            (Pending | Active | NeedsReauthorization | Suspended, Suspend) => Ok(Suspended),
             // What it was before is not remembered: the next refresh finds out whether the credential still works.
             (Suspended, Resume) => Ok(Active),
             (_, Revoke) => Ok(Revoked),

@@ -5,7 +5,7 @@
 use super::{Fleet, Following, News, Sighting, lease::CERTAIN};
 use crate::{
     audit::Announcement,
-    clock::Uptime,
+    clock::{APART_MAX, Uptime},
     store::{Db, Link, StoreError, fences, log, nodes, nodes::NodeRow},
 };
 use sqlx::postgres::PgListener;
@@ -19,9 +19,6 @@ use tokio_util::sync::CancellationToken;
 const BEAT: Duration = Duration::from_secs(1);
 /// How long what was revoked may take to stop before the node counts as stuck, and its lease is not renewed.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// How far the clocks of this host and of the server may lie apart. Leases end by the clock: a node whose clock is wrong
-/// sends nothing out.
-const APART_MAX: Duration = Duration::from_secs(5);
 /// How long to wait before a lost listening connection is made anew.
 const LISTEN_AGAIN: Duration = Duration::from_millis(200);
 /// How many announced entries are read at once.
@@ -76,7 +73,7 @@ impl Fleet {
     /// Looks once: heartbeat, news, stop, and only then the lease.
     async fn look(&self, place: &mut Option<Place>, look: Look, following: &dyn Following) -> Result<(), StoreError> {
         let sent = self.uptime();
-        let mut reader = self.options.db.reader().await?;
+        let mut reader = self.options.db.own().await?;
         let mut link = reader.link();
         if look == Look::Beat {
             self.options.sequencer.check(&mut link).await?;
@@ -188,10 +185,10 @@ impl Fleet {
 
     /// Waits for notifications, and makes the connection anew where it is lost.
     async fn listen(self: Arc<Self>, shutdown: CancellationToken) {
-        let Db::Postgres(pool) = &self.options.db else { return };
+        let Db::Postgres { own, .. } = &self.options.db else { return };
         let listening = async {
             loop {
-                if let Err(error) = self.listen_once(pool).await {
+                if let Err(error) = self.listen_once(own).await {
                     tracing::warn!(%error, "notifications are lost; the log is looked at every second");
                 }
                 tokio::time::sleep(LISTEN_AGAIN).await;

@@ -210,6 +210,7 @@ impl From<TokenError> for Refusal {
         match error {
             TokenError::Sealed => Self::Sealed,
             TokenError::NotOurs => Self::DeadLease,
+            TokenError::Unknown => Self::Unrecordable(error.to_string()),
         }
     }
 }

@@ -28,6 +28,9 @@ pub enum LeaseError {
     /// The vault is sealed, so nobody can tell.
     #[error("the vault is sealed")]
     Sealed,
+    /// Another node may have issued it, and the database does not say.
+    #[error("the database does not say whether another node issued this lease")]
+    Unknown,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,6 +106,7 @@ impl Identity {
             Ok(lease) if lease.worker == caller => Ok(Some(lease)),
             Ok(_) | Err(TokenError::NotOurs) => Ok(None),
             Err(TokenError::Sealed) => Err(LeaseError::Sealed),
+            Err(TokenError::Unknown) => Err(LeaseError::Unknown),
         }
     }
 }

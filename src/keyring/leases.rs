@@ -8,7 +8,7 @@
 use super::{Keyring, KeyringError, LeaseKeys, Open, budget::LEASE_BLOCK};
 use crate::{
     audit::{Batch, Change, ChangeError},
-    clock::Timestamp,
+    clock::{Timestamp, Uptime},
     domain::{
         event::{Event, Kind, Outcome, Payload, Subject},
         lease::Lease,
@@ -28,8 +28,8 @@ const PREFIX: &str = "lh_";
 /// The longest lease token, in bytes: SDKs and proxies carry it in a header.
 const TOKEN_MAX: usize = 1_500;
 const KEY_ID: usize = 16;
-/// How often keys that other nodes made are looked for, at most.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long after one look for the keys of other nodes the next one begins, at least.
+const LOOK_APART: Duration = Duration::from_millis(100);
 
 /// Why a string is not a lease of this vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,17 @@ pub enum TokenError {
     /// It is malformed, forged, altered, or sealed under a key that is gone.
     #[error("not a lease of this vault")]
     NotOurs,
+    /// It names a key that another node may have made, and the database cannot be asked.
+    #[error("the database does not say whether another node issued this lease; try again shortly")]
+    Unknown,
+}
+
+/// A look for lease keys of other nodes.
+#[derive(Default)]
+pub(super) struct Look {
+    /// When it began; none before the first.
+    began_at: Option<Uptime>,
+    failed: bool,
 }
 
 impl Keyring {
@@ -68,7 +79,7 @@ impl Keyring {
     /// where the token names a key that is not known here: another node may have made it since.
     ///
     /// # Errors
-    /// `NotOurs` for anything that this vault did not seal; `Sealed`.
+    /// `NotOurs` for anything that this vault did not seal; `Sealed`; `Unknown` where another node may have sealed it.
     pub async fn open_lease(&self, token: &str) -> Result<Lease, TokenError> {
         let open = self.open().map_err(|_| TokenError::Sealed)?;
         let text = token.strip_prefix(PREFIX).filter(|_| token.len() <= TOKEN_MAX).ok_or(TokenError::NotOurs)?;
@@ -79,30 +90,39 @@ impl Keyring {
         let known = open.leases.read().find(id);
         let key = match known {
             Some(key) => key,
-            None => self.look_for_lease_key(&open, id).await.ok_or(TokenError::NotOurs)?,
+            None => self.look_for_lease_key(&open, id).await?,
         };
         let claims = key.open_token(&associated(id), sealed).map_err(|_| TokenError::NotOurs)?;
         Lease::from_bytes(claims).map_err(|_| TokenError::NotOurs)
     }
 
-    /// Reads the lease keys anew, though not more often than [`LOOK_AGAIN`]: whoever invents key ids costs next to nothing.
-    async fn look_for_lease_key(&self, open: &Open, id: KeyId) -> Option<Arc<LeaseKey>> {
+    /// Reads the lease keys anew, though not more often than once in [`LOOK_APART`]: whoever invents key ids waits, and
+    /// costs next to nothing. Callers share a look that began after they asked.
+    async fn look_for_lease_key(&self, open: &Open, id: KeyId) -> Result<Arc<LeaseKey>, TokenError> {
         if !self.db.is_shared() {
-            return None;
+            return Err(TokenError::NotOurs);
         }
-        {
-            let now = self.clock.uptime();
-            let mut looked_at = open.looked_at.lock();
-            if looked_at.is_some_and(|before| now.since(before) < LOOK_AGAIN) {
-                return None;
+        let asked_at = self.clock.uptime();
+        let mut look = open.look.lock().await;
+        if look.began_at.is_none_or(|began_at| began_at < asked_at) {
+            if let Some(before) = look.began_at {
+                tokio::time::sleep(LOOK_APART.saturating_sub(self.clock.uptime().since(before))).await;
             }
-            *looked_at = Some(now);
+            look.began_at = Some(self.clock.uptime());
+            look.failed = false;
+            match self.stored_lease_keys(&open.master).await {
+                Ok(all) => open.leases.write().add(all),
+                Err(error) => {
+                    tracing::warn!(%error, "the lease keys of other nodes cannot be read");
+                    look.failed = true;
+                }
+            }
         }
-        match self.stored_lease_keys(&open.master).await {
-            Ok(all) => open.leases.write().add(all),
-            Err(error) => tracing::warn!(%error, "the lease keys of other nodes cannot be read"),
+        match open.leases.read().find(id) {
+            Some(key) => Ok(key),
+            None if look.failed => Err(TokenError::Unknown),
+            None => Err(TokenError::NotOurs),
         }
-        open.leases.read().find(id)
     }
 
     /// Loads the lease keys that may still open a living lease; makes the first, or the next where the newest is due.

@@ -9,7 +9,7 @@ pub use leases::TokenError;
 
 use crate::{
     audit::{ChangeError, Sequencer, SubmitError},
-    clock::{Clock, Uptime},
+    clock::Clock,
     entropy::Entropy,
     envelope::{
         Data, DataKey, LeaseKey, Master, MasterKey, OpenError, SealingError, Tenant, TenantKey, UnwrapError, UseBudget,
@@ -20,7 +20,7 @@ use crate::{
     store::{Db, StoreError, keys, vault},
 };
 use budget::BLOCK;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use quick_cache::sync::Cache;
 use std::{convert::Infallible, sync::Arc};
 use uuid::Uuid;
@@ -43,8 +43,8 @@ pub struct Keyring {
 struct Open {
     master: MasterKey,
     leases: RwLock<LeaseKeys>,
-    /// When lease keys of other nodes were looked for last.
-    looked_at: Mutex<Option<Uptime>>,
+    /// The newest look for lease keys of other nodes.
+    look: tokio::sync::Mutex<leases::Look>,
     tenants: Cache<TenantId, Arc<TenantKey>>,
     data: Cache<KeyId, Arc<DataKey>>,
 }
@@ -158,7 +158,7 @@ impl Keyring {
         let open = Open {
             master,
             leases: RwLock::new(leases),
-            looked_at: Mutex::default(),
+            look: tokio::sync::Mutex::default(),
             tenants: Cache::new(CACHED_KEYS),
             data: Cache::new(CACHED_KEYS),
         };

@@ -39,6 +39,15 @@ pub async fn database_open(config: &Config, missing: Missing) -> Result<Db, Serv
     Ok(Db::open(&url, missing).await?)
 }
 
+/// Opens the database that a configuration names, to copy it: it may have been copied before.
+///
+/// # Errors
+/// As [`database_open`].
+pub async fn source_open(config: &Config) -> Result<Db, ServeError> {
+    let url = database_url(&config.database.url, config.database_password().as_ref())?;
+    Ok(Db::open_source(&url).await?)
+}
+
 /// Opens the vault, sealed: the database brought to this version's schema, and the services over it.
 ///
 /// # Errors

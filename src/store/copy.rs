@@ -1,7 +1,8 @@
 //! Copies an embedded database into an empty one on PostgreSQL, and compares the two cell by cell.
 //!
 //! From its first statement to its last the target bears a mark, with which no node starts on it: whatever interrupts the
-//! copy, nobody takes half of a vault for a whole one. The source is only read.
+//! copy, nobody takes half of a vault for a whole one. The source is only read, until the target is whole: then it bears
+//! a mark in its turn, so that there are never two vaults of one kind, of which one revokes what the other lets through.
 
 mod rows;
 
@@ -91,7 +92,7 @@ impl Copying {
         }
         let mut source = pool.acquire().await?;
         check_version(&mut source).await?;
-        let target = postgres::open_target(to).await?;
+        let target = postgres::open_target(to, 2).await?;
         let mut connection = target.acquire().await?;
         refuse_filled(&mut connection).await?;
         run(&mut connection, "CREATE TABLE unfinished_copy (begun_at TIMESTAMPTZ NOT NULL DEFAULT now())").await?;
@@ -147,17 +148,31 @@ impl Copying {
     /// Lends the target, for the verification of its log.
     #[must_use]
     pub fn target(&self) -> Db {
-        Db::Postgres(self.target.clone())
+        Db::Postgres { readers: self.target.clone(), own: self.target.clone() }
     }
 
-    /// Takes the mark away: from here on, nodes start on the target.
+    /// Marks the source as copied and takes the target's mark away: from here on, nodes start on the target and no more
+    /// on the source. In between they start on neither.
     ///
     /// # Errors
-    /// Where the target fails; it then bears its mark, or is whole.
+    /// Where a database fails; a target that still bears its mark is copied again.
     pub async fn finish(mut self) -> Result<(), CopyError> {
         run_source(&mut self.source, "ROLLBACK").await?;
+        run_source(
+            &mut self.source,
+            "CREATE TABLE IF NOT EXISTS copied_away (at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+        )
+        .await?;
         run(&mut *self.target.acquire().await?, "DROP TABLE unfinished_copy").await
     }
+}
+
+/// Refuses an embedded database that bears the mark of a finished copy.
+pub(super) async fn refuse_copied(db: &Db) -> Result<(), StoreError> {
+    let Db::Sqlite(pool) = db else { return Ok(()) };
+    let marked = "SELECT EXISTS (SELECT * FROM sqlite_schema WHERE name = 'copied_away')";
+    let marked = sqlx::query_scalar::<_, bool>(marked).fetch_one(pool).await?;
+    if marked { Err(StoreError::CopiedAway) } else { Ok(()) }
 }
 
 /// Copies one table's rows, and returns what it read.

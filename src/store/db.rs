@@ -3,7 +3,7 @@
 //! SQLite runs `journal_mode=WAL` and `synchronous=FULL` (NORMAL loses acknowledged commits on power loss), overwrites
 //! what it deletes, and has one writer, which the audit sequencer owns.
 
-use super::{StoreError, notices, postgres};
+use super::{StoreError, copy, notices, postgres};
 use sqlx::{
     Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
@@ -33,10 +33,10 @@ pub(crate) use on;
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// How many connections read at once. Writes go through the sequencer's own, and a node has two of its own.
-const READERS: u32 = 8;
-/// How many connections a process holds at most.
-pub(super) const CONNECTIONS: u32 = READERS + 4;
+/// How many connections requests share.
+pub(super) const READERS: u32 = 8;
+/// How many connections a node has for itself: the sequencer's, the heartbeat's, the listening one, and one to spare.
+pub(super) const OWN: u32 = 4;
 /// How long to wait for a free connection or for another process's lock before refusing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one statement may take. A connection whose other end is silent would otherwise hold its caller for as long
@@ -51,7 +51,12 @@ pub enum Db {
     /// An embedded file.
     Sqlite(SqlitePool),
     /// A server of version 15 or later.
-    Postgres(PgPool),
+    Postgres {
+        /// What requests share.
+        readers: PgPool,
+        /// What the node itself works over: no crowd of requests keeps its heartbeat from being sent.
+        own: PgPool,
+    },
 }
 
 /// A pooled connection, returned to its pool on drop.
@@ -86,30 +91,25 @@ impl Db {
     /// Where the URL names neither, the file is missing, or the server does not answer within five seconds.
     pub async fn open(url: &str, missing: Missing) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Ok(Self::Postgres(postgres::open(url).await?));
+            return postgres::open(url).await;
         }
         if !url.starts_with("sqlite:") {
             return Err(StoreError::UnknownUrl);
         }
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(StoreError::opening)?
-            .create_if_missing(missing == Missing::Create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .statement_cache_capacity(256)
-            // A deleted key must not survive in a free page.
-            .pragma("secure_delete", "ON")
-            .pragma("temp_store", "MEMORY");
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(StoreError::opening)?;
-        Ok(Self::Sqlite(pool))
+        let db = open_embedded(url, missing).await?;
+        copy::refuse_copied(&db).await?;
+        Ok(db)
+    }
+
+    /// Opens the database at `url`, of which another may have become the vault: to copy it once more.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_source(url: &str) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Self::open(url, Missing::Refuse).await;
+        }
+        open_embedded(url, Missing::Refuse).await
     }
 
     /// Brings the schema up to this binary's version.
@@ -119,7 +119,7 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(pool) => MIGRATIONS.run(pool).await,
-            Self::Postgres(pool) => MIGRATIONS.run(pool).await,
+            Self::Postgres { own, .. } => MIGRATIONS.run(own).await,
         }
         .map_err(StoreError::Migration)
     }
@@ -131,23 +131,60 @@ impl Db {
     pub async fn reader(&self) -> Result<Pooled, StoreError> {
         Ok(match self {
             Self::Sqlite(pool) => Pooled::Sqlite(pool.acquire().await?),
-            Self::Postgres(pool) => Pooled::Postgres(pool.acquire().await?),
+            Self::Postgres { readers, .. } => Pooled::Postgres(readers.acquire().await?),
+        })
+    }
+
+    /// Borrows one of the node's own connections, for the sequencer and the heartbeat. Over SQLite as [`Self::reader`]:
+    /// there is no heartbeat, and the sequencer keeps its connection.
+    ///
+    /// # Errors
+    /// Where none is free within five seconds, or the database is gone.
+    pub async fn own(&self) -> Result<Pooled, StoreError> {
+        Ok(match self {
+            Self::Sqlite(_) => self.reader().await?,
+            Self::Postgres { own, .. } => Pooled::Postgres(own.acquire().await?),
         })
     }
 
     /// Tells whether several nodes may work over it.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self, Self::Postgres { .. })
     }
 
     /// Closes all connections and, on SQLite, folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { readers, own } => {
+                readers.close().await;
+                own.close().await;
+            }
         }
     }
+}
+
+async fn open_embedded(url: &str, missing: Missing) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(StoreError::opening)?
+        .create_if_missing(missing == Missing::Create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .statement_cache_capacity(256)
+        // A deleted key must not survive in a free page.
+        .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY");
+    let pool = SqlitePoolOptions::new()
+        .max_connections(READERS + OWN)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(StoreError::opening)?;
+    Ok(Db::Sqlite(pool))
 }
 
 impl Pooled {

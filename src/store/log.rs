@@ -3,7 +3,7 @@
 
 use super::{
     Link, StoreError,
-    db::{on, optional, rows},
+    db::{on, optional, rows, within},
     fences::chunks,
     sql,
 };
@@ -79,12 +79,22 @@ pub async fn head_insert(link: &mut Link<'_>, right_edge: &[u8], root: &Hash, at
     super::db::execute!(link, sql::HEAD_INSERT, at, right_edge, &root.as_bytes()[..]).map(drop)
 }
 
-/// Takes the lock on the head, alone in its statement: what is read after it, in a later one, is current.
+/// Takes the lock on the head, alone in its statement: what is read after it, in a later one, is current. Over PostgreSQL
+/// it brings the server's time along, of the moment at which the lock was had.
 ///
 /// # Errors
 /// Where the head is missing or corrupt, or the lock is not to be had.
-pub async fn head_lock(link: &mut Link<'_>) -> Result<HeadRow, StoreError> {
-    parse_head(optional!(link, RawHead, sql::HEAD_LOCK)?)
+pub async fn head_lock(link: &mut Link<'_>) -> Result<(HeadRow, Option<Timestamp>), StoreError> {
+    match link {
+        Link::Sqlite(_) => Ok((parse_head(optional!(link, RawHead, sql::HEAD_LOCK)?)?, None)),
+        Link::Postgres(connection) => {
+            let locking = sqlx::query_as::<_, (i64, i64, Timestamp, Vec<u8>, Vec<u8>, i64)>(sql::HEAD_LOCK_SHARED);
+            let row = within(locking.fetch_optional(&mut **connection)).await?;
+            let server = row.as_ref().map(|row| Timestamp::from_micros(row.5));
+            let head = parse_head(row.map(|(turn, size, at, edge, root, _)| (turn, size, at, edge, root)))?;
+            Ok((head, server))
+        }
+    }
 }
 
 /// Reads the head without the lock.

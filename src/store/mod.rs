@@ -99,6 +99,11 @@ pub enum StoreError {
         "the database holds an unfinished copy of a vault: drop it, make it anew and copy again; the source is whole"
     )]
     UnfinishedCopy,
+    /// This file's vault lives on a server now.
+    #[error(
+        "this vault was copied to a server, and lives there: let database.url name that one; what is revoked there would not be revoked here"
+    )]
+    CopiedAway,
     /// The wait for a standby was given up.
     #[error("a commit was acknowledged without the standby that it has to wait for")]
     StandbyGivenUp,
@@ -119,7 +124,9 @@ impl StoreError {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::NoAnswer(_) | Self::Open(_) | Self::Server(_) | Self::StandbyGivenUp => true,
+            Self::NoAnswer(_) | Self::Open(_) | Self::Server(_) | Self::ClocksApart { .. } | Self::StandbyGivenUp => {
+                true
+            }
             Self::Failed(error) => postgres::is_outage(error),
             _ => false,
         }

@@ -5,8 +5,8 @@
 //! its disk, is refused.
 
 use super::{
-    StoreError,
-    db::{CONNECTIONS, PATIENCE, within},
+    Db, StoreError,
+    db::{OWN, PATIENCE, READERS, within},
     notices, sql,
 };
 use crate::clock::Timestamp;
@@ -66,30 +66,36 @@ pub enum UnfitServer {
 
 /// Opens a pool on the server at `url`, once one connection has shown what the server is, and that the database is not
 /// half of a copy.
-pub(super) async fn open(url: &str) -> Result<PgPool, StoreError> {
-    let pool = open_target(url).await?;
+pub(super) async fn open(url: &str) -> Result<Db, StoreError> {
+    let own = open_target(url, OWN).await?;
     let asked = sqlx::query_scalar::<_, bool>(sql::COPY_UNFINISHED);
-    let mut connection = pool.acquire().await?;
+    let mut connection = own.acquire().await?;
     if within(asked.fetch_one(&mut *connection)).await? {
         return Err(StoreError::UnfinishedCopy);
     }
     drop(connection);
-    Ok(pool)
+    Ok(Db::Postgres { readers: pool(session(url)?, READERS), own })
 }
 
-/// Opens a pool as [`open`] does, whatever the database holds.
-pub(super) async fn open_target(url: &str) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(StoreError::opening)?
-        .application_name("leasehold")
-        .statement_cache_capacity(256)
-        .options(SESSION);
+/// Opens a pool of `size` connections on the server at `url`, whatever the database holds.
+pub(super) async fn open_target(url: &str, size: u32) -> Result<PgPool, StoreError> {
+    let options = session(url)?;
     let connecting = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options));
     let mut first = connecting.await.map_err(|_| StoreError::NoAnswer(PATIENCE))?.map_err(StoreError::opening)?;
     check(&mut first).await?;
     let _ = first.close().await;
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+    Ok(pool(options, size))
+}
+
+fn session(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(StoreError::opening)?;
+    Ok(options.application_name("leasehold").statement_cache_capacity(256).options(SESSION))
+}
+
+/// Makes a pool that connects as it is used.
+fn pool(options: PgConnectOptions, size: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(size)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .after_connect(|connection, _| {
@@ -110,8 +116,7 @@ pub(super) async fn open_target(url: &str) -> Result<PgPool, StoreError> {
                 async move { Ok(tokio::time::timeout(PING_LIMIT, connection.ping()).await.is_ok_and(|it| it.is_ok())) },
             )
         })
-        .connect_lazy_with(options);
-    Ok(pool)
+        .connect_lazy_with(options)
 }
 
 /// What a server says of itself.

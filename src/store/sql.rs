@@ -88,7 +88,7 @@ statements! {
     DATA_KEYS_DESTROY_ID = "DELETE FROM data_keys WHERE id = $1";
     DATA_KEY_COUNT = "SELECT COUNT(*) FROM data_keys";
     LEASE_KEY_INSERT = "INSERT INTO lease_keys (id, parent, wrapped, uses, created_at) VALUES ($1, $2, $3, $4, $5)";
-    LEASE_KEYS_NEWEST = "SELECT id, parent, wrapped, uses, created_at FROM lease_keys ORDER BY created_at DESC, id DESC LIMIT 4";
+    LEASE_KEYS_NEWEST = "SELECT id, parent, wrapped, uses, created_at FROM lease_keys ORDER BY created_at DESC, id DESC LIMIT 64";
     LEASE_KEY_RESERVE = "UPDATE lease_keys SET uses = uses + $2 WHERE id = $1 AND uses <= $3 RETURNING uses";
 
     // ── tenants ──
@@ -204,6 +204,8 @@ postgres_statements! {
     COPY_UNFINISHED = "SELECT to_regclass('unfinished_copy') IS NOT NULL";
     ANY_TABLE = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema() LIMIT 1";
     ALL_COLUMNS = "SELECT CAST(c.table_name AS TEXT), CAST(c.column_name AS TEXT), CAST(c.data_type AS TEXT) FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' ORDER BY c.table_name, c.ordinal_position";
-    KEYLESS = "SELECT 'tenant_keys', id FROM tenant_keys WHERE parent NOT IN (SELECT id FROM master_keys) UNION ALL SELECT 'lease_keys', id FROM lease_keys WHERE parent NOT IN (SELECT id FROM master_keys) UNION ALL SELECT 'data_keys', id FROM data_keys WHERE parent NOT IN (SELECT id FROM tenant_keys) UNION ALL SELECT 'credentials', connection FROM credentials WHERE key NOT IN (SELECT id FROM data_keys) UNION ALL SELECT 'access_tokens', connection FROM access_tokens WHERE key NOT IN (SELECT id FROM data_keys) UNION ALL SELECT 'applications', id FROM applications WHERE secret_key NOT IN (SELECT id FROM data_keys) LIMIT 1";
+    KEYLESS = "SELECT 'tenant_keys', id FROM tenant_keys WHERE NOT EXISTS (SELECT FROM master_keys WHERE master_keys.id = tenant_keys.parent) UNION ALL SELECT 'lease_keys', id FROM lease_keys WHERE NOT EXISTS (SELECT FROM master_keys WHERE master_keys.id = lease_keys.parent) UNION ALL SELECT 'data_keys', id FROM data_keys WHERE NOT EXISTS (SELECT FROM tenant_keys WHERE tenant_keys.id = data_keys.parent) UNION ALL SELECT 'credentials', connection FROM credentials WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = credentials.key) UNION ALL SELECT 'access_tokens', connection FROM access_tokens WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = access_tokens.key) UNION ALL SELECT 'applications', id FROM applications WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = applications.secret_key) LIMIT 1";
+    /// Tells the server's time too, as it is once the lock was had: what RETURNING says is worked out after the wait.
+    HEAD_LOCK_SHARED = "UPDATE log_head SET turn = turn + 1 WHERE id = 1 RETURNING turn, size, at, right_edge, root, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
     SERVER_CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
 }

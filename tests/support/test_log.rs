@@ -101,7 +101,7 @@ impl TestLog {
 
     /// Alters the database behind the vault's back. Zeros are written as SQLite's `zeroblob(N)` on both databases.
     pub(crate) async fn tamper(&self, statement: &'static str) {
-        if let Db::Postgres(pool) = &self.db {
+        if let Db::Postgres { own: pool, .. } = &self.db {
             let zeros = |bytes: usize| format!("'\\x{}'::BYTEA", "00".repeat(bytes));
             let statement = statement
                 .replace("tenant = zeroblob(16)", "tenant = '00000000-0000-0000-0000-000000000000'")

@@ -167,6 +167,7 @@ impl From<LeaseError> for OAuthError {
     fn from(error: LeaseError) -> Self {
         match error {
             LeaseError::Sealed => Self::Unavailable("the vault is sealed"),
+            LeaseError::Unknown => Self::Unavailable("the database does not answer"),
             LeaseError::Unrecorded(error) => error.into(),
             LeaseError::Store(error) => {
                 tracing::error!(%error, "a lease could not be looked up");

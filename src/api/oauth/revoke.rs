@@ -1,7 +1,7 @@
 //! `POST /oauth2/revoke`: a worker gives a lease back early (RFC 7009). What is in flight under it is stopped.
 
 use super::{ClientCredentials, OAuthError, Parameters};
-use crate::{api::ApiState, custody::Cut};
+use crate::{api::ApiState, secret::SecretText};
 use axum::extract::State;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -38,8 +38,5 @@ pub(super) async fn token_revoke(
     let client = ClientCredentials::find(&headers, &parameters)?;
     let token = parameters.required("token")?;
     let worker = client.authenticate(&state.vault.identity).await?;
-    if let Some(lease) = state.vault.identity.end(token, worker.id).await? {
-        state.vault.in_flight.cut(Cut::Lease(lease.id.as_uuid())).await;
-    }
-    Ok(())
+    Ok(state.vault.custody.lease_end(SecretText::new(token.to_owned()), worker.id).await?)
 }

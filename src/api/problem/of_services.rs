@@ -37,6 +37,7 @@ impl From<StoreError> for Problem {
             | StoreError::Claimed
             | StoreError::Unclaimed { .. }
             | StoreError::UnfinishedCopy
+            | StoreError::CopiedAway
             | StoreError::StandbyGivenUp => Self::unavailable(&error),
         }
     }
@@ -49,9 +50,8 @@ impl From<SubmitError> for Problem {
                 Self::new(ProblemKind::Unavailable).with_reason("overloaded").with_retry_after(Duration::from_secs(1))
             }
             SubmitError::Quarantined(_) => Self::unavailable(&error).with_reason("quarantined"),
-            SubmitError::Failed(_) | SubmitError::InDoubt | SubmitError::Closed => {
-                Self::unavailable(&error).with_reason("unrecorded")
-            }
+            SubmitError::Failed(_) | SubmitError::Closed => Self::unavailable(&error).with_reason("unrecorded"),
+            SubmitError::InDoubt => Self::unavailable(&error).with_reason("in_doubt"),
             SubmitError::CallerEnded => Self::new(ProblemKind::Unauthenticated).with_detail(error.to_string()),
         }
     }
@@ -78,6 +78,7 @@ impl From<TokenError> for Problem {
         match error {
             TokenError::NotOurs => Self::lease_unusable(),
             TokenError::Sealed => Self::from(KeyringError::Sealed),
+            TokenError::Unknown => Self::unavailable(&error),
         }
     }
 }

@@ -1,18 +1,22 @@
 //! What the sequencer makes of a database that goes away, answers too late, or comes back without what it acknowledged.
 
 use crate::{
-    databases::TestStore,
+    databases::{TestDatabase, TestStore},
     postgres::{Cluster, Server},
     tcp_proxy::TcpProxy,
     test_log::{TestLog, event},
 };
 use leasehold::{
-    audit::{Batch, Change, ChangeError, Health, SubmitError, Use, UseError, verify::verify_log},
+    audit::{
+        Batch, Change, ChangeError, Health, Sequencer, SequencerOptions, SubmitError, Use, UseError, verify::verify_log,
+    },
+    clock::{Clock, SystemClock, Timestamp, Uptime},
     domain::event::Kind,
-    id::TenantId,
+    entropy::SystemEntropy,
+    id::{NodeId, TenantId},
     store::{log, notice_layer},
 };
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 /// A commit that waits, as one does whose disk or standby is slow: the last act of a transaction, after the statement
@@ -95,6 +99,8 @@ async fn a_commit_whose_answer_was_lost_is_looked_up_and_answered() {
     };
     let (admitted, ()) = tokio::join!(test.log.sequencer.admit(test.uses()), lost);
     let seq = admitted.expect("it is durable").seq;
+    // The readers' connections were dropped too, and the first of them says so.
+    until(async || verify_log(&test.log.db, |_| {}).await.is_ok()).await;
     assert_eq!(test.log.entries().await.last().unwrap().head.seq, seq);
     assert_eq!(verify_log(&test.log.db, |_| {}).await.unwrap().entries, 1, "it is there once");
 }
@@ -249,4 +255,31 @@ async fn a_session_that_freezes_with_the_head_locked_is_thrown_out() {
     assert!(link.commit().await.is_err(), "its session is gone");
     frozen.discard().await;
     Server::shared().await.database_drop(&url).await;
+}
+
+/// A host's clock that somebody set far ahead.
+struct Ahead;
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus(Duration::from_secs(10 * 365 * 86_400))
+    }
+
+    fn uptime(&self) -> Uptime {
+        SystemClock.uptime()
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_clock_runs_ahead_of_the_servers_records_nothing() {
+    let log = TestLog::start(TestDatabase::Postgres).await;
+    let (clock, entropy) = (Arc::new(Ahead), Arc::new(SystemEntropy));
+    let node = NodeId::make(&*clock, &*entropy);
+    let (wrong, _) = Sequencer::start(SequencerOptions { db: log.db.clone(), clock, entropy, node }).await.unwrap();
+    let refused = wrong.commit(Marks(log.tenant())).await.unwrap_err();
+    let ChangeError::Unrecorded(SubmitError::Failed(why)) = &refused else { panic!("{refused:?}") };
+    assert!(why.contains("set both by NTP"), "{why}");
+    // The others' time has not moved.
+    log.sequencer.commit(Marks(log.tenant())).await.unwrap();
+    assert_eq!(log.entries().await[0].head.at, log.clock.now());
 }

@@ -51,7 +51,7 @@ async fn kept(test: &TestVault) -> [i64; 3] {
     let count = |text: &'static str, id: uuid::Uuid| async move {
         match &test.vault.db {
             Db::Sqlite(pool) => sqlx::query_scalar(text).bind(id).fetch_one(pool).await.unwrap(),
-            Db::Postgres(pool) => sqlx::query_scalar(text).bind(id).fetch_one(pool).await.unwrap(),
+            Db::Postgres { own: pool, .. } => sqlx::query_scalar(text).bind(id).fetch_one(pool).await.unwrap(),
         }
     };
     let (connection, tenant) = (test.connection.as_uuid(), test.tenant.as_uuid());
@@ -85,6 +85,8 @@ async fn a_suspended_connection_keeps_its_credential_and_goes_on_with_new_leases
     let receipt = cut(&test, &format!("/v1/connections/{}/suspend", test.connection), &test.officer_key).await;
     assert!(matches!(receipt.destruction, Destruction::None));
     assert_eq!(receipt.residual.count, 1, "the token that was handed out lives on");
+    let again = cut(&test, &format!("/v1/connections/{}/suspend", test.connection), &test.officer_key).await;
+    assert!(again.seq > receipt.seq && again.confirmation.is_some(), "who asks again is told that it holds");
     assert_dead(&test, &lease).await;
     assert!(test.issue(test.worker, &test.worker_secret, test.connection, None).await.is_err());
     assert_eq!(kept(&test).await, before);
@@ -139,4 +141,25 @@ async fn a_revoked_tenants_credentials_are_destroyed_by_the_job_that_follows(dat
     assert_eq!(kept(&test).await, [0, 0, 0]);
     assert!(test.issue(test.worker, &test.worker_secret, test.connection, None).await.is_err());
     assert_eq!(gateway(&test, &theirs).await, 200);
+}
+
+#[tokio::test]
+async fn a_cut_whose_confirmation_is_not_recorded_is_told_as_done_and_a_repeat_confirms_it() {
+    let test = start(TestDatabase::Sqlite).await;
+    let lease = warm(&test).await;
+    let deaf = "CREATE TRIGGER deaf BEFORE UPDATE ON receipts BEGIN SELECT RAISE(ABORT, 'deaf'); END";
+    test.vault.db.reader().await.unwrap().link().run(deaf).await.unwrap();
+    let url = format!("{}/v1/connections/{}/revoke", test.api, test.connection);
+    let asked = || test.client.post(&url).bearer_auth(test.owner_key.expose()).send();
+    let answer = asked().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let receipt: Receipt = answer.json().await.unwrap();
+    assert!(receipt.confirmation.is_none());
+    assert_dead(&test, &lease).await;
+    assert_eq!(kept(&test).await[0], 0, "it is destroyed");
+
+    test.vault.db.reader().await.unwrap().link().run("DROP TRIGGER deaf").await.unwrap();
+    let answer = asked().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.json::<Receipt>().await.unwrap().confirmation.is_some());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a run says its seed and its figures")]
 
 mod clients;
+mod endings;
 mod failover;
 mod history;
 mod planted;

@@ -55,6 +55,13 @@ async fn a_copied_vault_goes_on_where_it_was() {
     assert!(rows > u64::try_from(before.entries).unwrap());
     let db = open(&url).await.unwrap();
     assert_eq!(verify_log(&db, |_| ()).await.unwrap(), before);
+    let source = format!("sqlite:{}", source_of(&test).connect_options().get_filename().display());
+    let twin = open(&source).await;
+    assert!(
+        matches!(twin, Err(StoreError::CopiedAway)),
+        "what one vault revokes the other would let through: {twin:?}"
+    );
+    Db::open_source(&source).await.expect("it may be copied once more");
 
     db.migrate().await.unwrap();
     let moved = test.start_over(&db).await;

@@ -16,7 +16,7 @@ async fn every_statement_prepares(database: TestDatabase) {
     let store = TestStore::make(database).await;
     match &store.db {
         Db::Sqlite(pool) => prepare_each(&mut *pool.acquire().await.unwrap(), sql::ALL).await,
-        Db::Postgres(pool) => {
+        Db::Postgres { own: pool, .. } => {
             let mut connection = pool.acquire().await.unwrap();
             prepare_each(&mut *connection, sql::ALL).await;
             prepare_each(&mut *connection, sql::POSTGRES).await;
