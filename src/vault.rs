@@ -14,7 +14,6 @@ use crate::{
     store::{Claim, Db},
 };
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// What a vault is made of.
 pub struct VaultOptions {
@@ -129,7 +128,7 @@ impl Vault {
         });
         tokio::spawn(Arc::clone(&custody).follow_raises());
         let following = Arc::<Custody>::clone(&custody);
-        tokio::spawn(Arc::clone(&fleet).run(following, CancellationToken::new()));
+        fleet.start(following);
         Ok((
             Self {
                 db,

@@ -76,6 +76,9 @@ impl Following {
                 return Some(Ok(event));
             }
             match self.announcements.recv().await {
+                Ok(announcement) if announcement.is_after_gap => {
+                    return Some(Ok(SseEvent::default().event("lagged").data("unknown")));
+                }
                 Ok(announcement) => {
                     let listener = self.listener;
                     let concerning = announcement

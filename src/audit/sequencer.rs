@@ -19,7 +19,7 @@ use crate::{
     entropy::Entropy,
     id::{NodeId, TenantId},
     merkle::{Frontier, Hash},
-    store::{Db, Link, StoreError, log, vault},
+    store::{Db, Link, StoreError, log, nodes, vault},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
@@ -64,6 +64,8 @@ pub struct Announcement {
     /// The entries that changes appended: tenant, kind, payload. Uses are not announced. Over a shared database they
     /// come for all nodes' changes, a moment after the epochs that this node raised itself.
     pub entries: Arc<[(TenantId, Kind, String)]>,
+    /// Whether something may have been missed before it: who listens has to look at the log.
+    pub is_after_gap: bool,
 }
 
 /// Why the sequencer does not start.
@@ -233,7 +235,12 @@ async fn check_start(options: &SequencerOptions) -> Result<(), StartError> {
     reader.link().begin_reading().await?;
     let checked = check_in(&mut reader.link(), options).await;
     reader.discard().await;
-    checked
+    checked?;
+    if options.db.is_shared() {
+        // Before the first batch, so that a row that is missing later means that nobody can tell.
+        nodes::batch_begin(&mut options.db.own().await?.link(), options.node).await?;
+    }
+    Ok(())
 }
 
 async fn check_in(link: &mut Link<'_>, options: &SequencerOptions) -> Result<(), StartError> {

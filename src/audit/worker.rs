@@ -235,7 +235,8 @@ impl Worker {
         let Written { raised, announced, .. } = written;
         let announced = if self.options.db.is_shared() { Vec::new() } else { announced };
         if !raised.is_empty() || !announced.is_empty() {
-            let _ = self.announcements.send(Announcement { at, raised: raised.into(), entries: announced.into() });
+            let (raised, entries) = (raised.into(), announced.into());
+            let _ = self.announcements.send(Announcement { at, raised, entries, is_after_gap: false });
         }
         for operation in operations {
             match operation {

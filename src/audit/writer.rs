@@ -146,7 +146,8 @@ impl Writer {
         Settled::Unknown
     }
 
-    /// Reads this node's newest durable batch; `None` where even that could be lost again.
+    /// Reads this node's newest durable batch; `None` where even that could be lost again, or its row is gone: other nodes
+    /// took this one for dead.
     async fn look_up(&mut self) -> Result<Option<i64>, StoreError> {
         let mut connection = self.take_connection().await?;
         let looking = async {
@@ -154,7 +155,8 @@ impl Writer {
             link.begin().await?;
             log::head_lock(&mut link).await?;
             let batch = nodes::batch_show(&mut link, self.node).await?;
-            Ok((link.commit().await? == Durability::Durable).then_some(batch))
+            let committed = link.commit().await? == Durability::Durable;
+            Ok(batch.filter(|_| committed))
         };
         let looked_up = tokio::time::timeout(BATCH_LIMIT, looking).await;
         match looked_up.unwrap_or(Err(StoreError::NoAnswer(BATCH_LIMIT))) {

@@ -367,12 +367,22 @@ impl Following for Custody {
             for lease in &news.ended {
                 self.in_flight.cut(Cut::Lease(lease.as_uuid())).await;
             }
-            self.forget_stale(news.entries.iter().map(|entry| entry.kind));
+            if news.entries.iter().any(|entry| entry.kind.is_none()) {
+                self.identity.forget_workers();
+            }
+            self.forget_stale(news.entries.iter().filter_map(|entry| entry.kind));
             stopped
         })
     }
 
     fn stop_all(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.in_flight.cut_all())
+    }
+
+    fn begin_anew(&self) -> BoxFuture<'_, ()> {
+        self.keyring.forget_data_keys();
+        self.broker.forget_all();
+        self.identity.forget_workers();
         Box::pin(self.in_flight.cut_all())
     }
 }

@@ -2,18 +2,21 @@
 //! look are one step: a node whose lease is renewed has stopped everything that was revoked before its heartbeat was
 //! sent.
 
-use super::{Fleet, Following, News, Sighting, lease::CERTAIN};
+use super::{Fleet, Following, News, Sighting, Stopped, lease::CERTAIN};
 use crate::{
     audit::Announcement,
     clock::{APART_MAX, Uptime},
-    store::{Db, Link, StoreError, fences, log, nodes, nodes::NodeRow},
+    store::{
+        Db, Link, StoreError, fences,
+        log::{self, AnnouncedRow},
+        nodes::{self, NodeRow, Vantage},
+    },
 };
 use sqlx::postgres::PgListener;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio_util::sync::CancellationToken;
 
 /// How often a node shows that it lives, and looks whether it was told of everything.
 const BEAT: Duration = Duration::from_secs(1);
@@ -26,11 +29,15 @@ const PAGE: i64 = 500;
 /// How many lives of a lease a silent node's row is kept.
 const KEPT: u32 = 100;
 
-/// How far this node has followed.
-#[derive(Clone, Copy)]
-struct Place {
-    turn: i64,
-    size: i64,
+/// How many looks in a row may find what no notification told of before the listening connection counts as dead.
+const UNTOLD_MAX: u32 = 3;
+
+/// How far this node has followed, and what of it no notification told.
+#[derive(Default)]
+struct Path {
+    /// Where it stands; none before it has joined.
+    place: Option<Vantage>,
+    untold: u32,
 }
 
 /// Whether a look is a heartbeat too.
@@ -41,18 +48,15 @@ enum Look {
 }
 
 impl Fleet {
-    /// Joins the fleet and follows it until `shutdown`, or for ever. Over SQLite it returns at once.
-    pub async fn run(self: Arc<Self>, following: Arc<dyn Following>, shutdown: CancellationToken) {
-        if !self.options.db.is_shared() {
-            return;
-        }
-        let listening = tokio::spawn(Arc::clone(&self).listen(shutdown.clone()));
-        let _ = shutdown.run_until_cancelled(self.follow_on(&*following)).await;
-        let _ = listening.await;
+    /// Joins the fleet and follows it until this node leaves.
+    pub(super) async fn run(self: Arc<Self>, following: Arc<dyn Following>) {
+        let listening = self.leaving.run_until_cancelled(self.listen());
+        let following = self.leaving.run_until_cancelled(self.follow_on(&*following));
+        tokio::join!(listening, following);
     }
 
     async fn follow_on(&self, following: &dyn Following) {
-        let mut place = None;
+        let mut path = Path::default();
         let mut beats = tokio::time::interval(BEAT);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -60,7 +64,7 @@ impl Fleet {
                 _ = beats.tick() => Look::Beat,
                 () = self.wake.notified() => Look::Told,
             };
-            if let Err(error) = self.look(&mut place, look, following).await {
+            if let Err(error) = self.look(&mut path, look, following).await {
                 tracing::warn!(%error, "the other nodes cannot be followed; nothing goes out once the node's lease has ended");
             }
             // Frozen, or without the database for too long: what goes out must not wait for the next write to notice.
@@ -71,41 +75,33 @@ impl Fleet {
     }
 
     /// Looks once: heartbeat, news, stop, and only then the lease.
-    async fn look(&self, place: &mut Option<Place>, look: Look, following: &dyn Following) -> Result<(), StoreError> {
+    async fn look(&self, path: &mut Path, look: Look, following: &dyn Following) -> Result<(), StoreError> {
         let sent = self.uptime();
         let mut reader = self.options.db.own().await?;
         let mut link = reader.link();
-        if look == Look::Beat {
+        let to = nodes::vantage_show(&mut link).await?;
+        // Another history: what was followed up to a turn of the one says nothing of the other's.
+        let is_other = path.place.is_some_and(|from| to.timeline != from.timeline || to.turn < from.turn);
+        if look == Look::Beat || is_other {
             self.options.sequencer.check(&mut link).await?;
             self.compare_clocks(&mut link).await?;
         }
-        let joined = match *place {
-            Some(place) => look == Look::Told || nodes::node_beat(&mut link, self.options.node, place.turn).await?,
-            None => false,
-        };
-        if !joined {
-            *place = Some(self.join(&mut link).await?);
-        }
-        let Some(from) = *place else { return Ok(()) };
-        let (news, to) = read_news(&mut link, from).await?;
-        let confirm = !news.raised.is_empty() || !news.ended.is_empty();
-        let stopping = tokio::time::timeout(STOP_LIMIT, following.follow(&news));
-        for stopped in stopping.await.map_err(|_| StoreError::NoAnswer(STOP_LIMIT))? {
-            let requests = i64::try_from(stopped.requests).unwrap_or(i64::MAX);
-            if requests > 0 {
-                let node = self.options.node;
-                nodes::cut_report_insert(&mut link, stopped.turn, stopped.subject, node, requests).await?;
+        let from = match path.place {
+            Some(from) if !is_other && self.is_member(&mut link, look, from).await? => from,
+            lost => {
+                if lost.is_some() {
+                    self.lose_track(following).await?;
+                    path.place = None;
+                }
+                self.join(&mut link, to).await?;
+                to
             }
-        }
-        if to.size > from.size {
-            self.witness(&mut link, to.size - 1).await?;
-        }
-        *place = Some(to);
-        self.followed.store(to.turn, Ordering::SeqCst);
-        self.announce(news);
-        if confirm {
-            nodes::node_confirm(&mut link, self.options.node, to.turn).await?;
-            self.confirmed.notify_waiters();
+        };
+        let is_news = self.follow_up(&mut link, from, to, following).await?;
+        path.place = Some(to);
+        path.untold = if is_news && look == Look::Beat { path.untold + 1 } else { 0 };
+        if path.untold == UNTOLD_MAX {
+            self.deaf.notify_one();
         }
         if look == Look::Beat {
             // What was in flight when the lease lapsed does not go on: it was not told of all that was revoked.
@@ -118,21 +114,90 @@ impl Fleet {
         Ok(())
     }
 
+    /// Shows that this node lives; false where the others have taken it for dead.
+    async fn is_member(&self, link: &mut Link<'_>, look: Look, from: Vantage) -> Result<bool, StoreError> {
+        match look {
+            Look::Beat => nodes::node_beat(link, self.options.node, from.turn).await,
+            Look::Told => Ok(true),
+        }
+    }
+
+    /// Stops what was revoked between two places and tells what was changed. Returns whether there was anything.
+    async fn follow_up(
+        &self,
+        link: &mut Link<'_>,
+        from: Vantage,
+        to: Vantage,
+        following: &dyn Following,
+    ) -> Result<bool, StoreError> {
+        if to.size < from.size {
+            return Err(StoreError::Rollback { seq: from.size - 1 });
+        }
+        // What stands in a turn after `to` comes again with the next look.
+        let mut news = News {
+            raised: fences::epochs_raised_after(link, from.turn).await?,
+            ended: fences::ended_leases_after(link, from.turn).await?,
+            entries: log::entries_announced(link, from.size, to.size, PAGE).await?,
+        };
+        let is_cut = !news.raised.is_empty() || !news.ended.is_empty();
+        let is_news = is_cut || !news.entries.is_empty();
+        loop {
+            let stopping = tokio::time::timeout(STOP_LIMIT, following.follow(&news));
+            let stopped = stopping.await.map_err(|_| StoreError::NoAnswer(STOP_LIMIT))?;
+            self.report(link, &stopped).await?;
+            let last = news.entries.last().map(|entry| entry.seq);
+            self.announce(news.entries);
+            let Some(last) = last else { break };
+            let entries = log::entries_announced(link, last + 1, to.size, PAGE).await?;
+            news = News { raised: Vec::new(), ended: Vec::new(), entries };
+        }
+        if to.size > from.size {
+            self.witness(link, to.size - 1).await?;
+        }
+        self.followed.store(to.turn, Ordering::SeqCst);
+        if is_cut {
+            nodes::node_confirm(link, self.options.node, to.turn).await?;
+            self.confirmed.notify_waiters();
+        }
+        Ok(is_news)
+    }
+
+    /// Writes down how many requests were stopped, for receipts.
+    async fn report(&self, link: &mut Link<'_>, stopped: &[Stopped]) -> Result<(), StoreError> {
+        for Stopped { turn, subject, requests } in stopped.iter().filter(|stopped| stopped.requests > 0) {
+            let requests = i64::try_from(*requests).unwrap_or(i64::MAX);
+            nodes::cut_report_insert(link, *turn, *subject, self.options.node, requests).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up the node's lease and whatever stands on what was followed so far: the others took this node for dead, or
+    /// the database goes on from an earlier state.
+    async fn lose_track(&self, following: &dyn Following) -> Result<(), StoreError> {
+        tracing::warn!("lost track of the other nodes: every request is stopped, and this node joins anew");
+        self.lease.end();
+        let anew = tokio::time::timeout(STOP_LIMIT, following.begin_anew());
+        anew.await.map_err(|_| StoreError::NoAnswer(STOP_LIMIT))?;
+        let at = self.options.clock.now();
+        let (raised, entries) = (Arc::default(), Arc::default());
+        self.options.sequencer.announce(Announcement { at, raised, entries, is_after_gap: true });
+        Ok(())
+    }
+
     /// Writes this node's row. What was revoked before stops nothing here: nothing is in flight without a lease.
-    async fn join(&self, link: &mut Link<'_>) -> Result<Place, StoreError> {
-        let head = log::head_show(link).await?;
+    async fn join(&self, link: &mut Link<'_>, at: Vantage) -> Result<(), StoreError> {
         let row = NodeRow {
             id: self.options.node,
             name: self.options.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             beat: 0,
-            cut_through: head.turn,
+            cut_through: at.turn,
             started_at: self.started_at,
         };
         nodes::node_join(link, &row).await?;
-        self.witness(link, head.size - 1).await?;
+        self.witness(link, at.size - 1).await?;
         tracing::info!(node = %row.id, name = %row.name, "joined the fleet");
-        Ok(Place { turn: head.turn, size: head.size })
+        Ok(())
     }
 
     /// Remembers an entry, so that a database that lacks it is known for an older copy.
@@ -152,16 +217,12 @@ impl Fleet {
         }
     }
 
-    fn announce(&self, news: News) {
-        let entries: Vec<_> = news
-            .entries
-            .into_iter()
-            .filter_map(|entry| Some((entry.at, (entry.tenant, entry.kind, entry.payload?))))
-            .collect();
-        if let Some(at) = entries.last().map(|(at, _)| *at) {
-            let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-            self.options.sequencer.announce(Announcement { at, raised: Arc::default(), entries });
-        }
+    fn announce(&self, entries: Vec<AnnouncedRow>) {
+        let Some(at) = entries.last().map(|entry| entry.at) else { return };
+        let entries =
+            entries.into_iter().filter_map(|entry| Some((entry.tenant, entry.kind?, entry.payload?))).collect();
+        let raised = Arc::default();
+        self.options.sequencer.announce(Announcement { at, raised, entries, is_after_gap: false });
     }
 
     /// Notes whose heartbeat moved, and removes the rows of nodes that have been silent for long.
@@ -183,18 +244,20 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits for notifications, and makes the connection anew where it is lost.
-    async fn listen(self: Arc<Self>, shutdown: CancellationToken) {
+    /// Waits for notifications, and makes the connection anew where it is lost, or silent although there was news.
+    async fn listen(&self) {
         let Db::Postgres { own, .. } = &self.options.db else { return };
-        let listening = async {
-            loop {
-                if let Err(error) = self.listen_once(own).await {
+        loop {
+            tokio::select! {
+                listened = self.listen_once(own) => if let Err(error) = listened {
                     tracing::warn!(%error, "notifications are lost; the log is looked at every second");
+                },
+                () = self.deaf.notified() => {
+                    tracing::warn!("the listening connection is silent although there was news: it is made anew");
                 }
-                tokio::time::sleep(LISTEN_AGAIN).await;
             }
-        };
-        let _: Option<()> = shutdown.run_until_cancelled(listening).await;
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
     }
 
     async fn listen_once(&self, pool: &sqlx::PgPool) -> Result<(), sqlx::Error> {
@@ -220,24 +283,4 @@ pub(super) fn note(sightings: &mut std::collections::HashMap<crate::id::NodeId, 
         seen.beat = row.beat;
         seen.since = now;
     }
-}
-
-async fn read_news(link: &mut Link<'_>, from: Place) -> Result<(News, Place), StoreError> {
-    // The head first: what stands in a later turn comes again with the next look.
-    let head = log::head_show(link).await?;
-    if head.turn < from.turn || head.size < from.size {
-        return Err(StoreError::Rollback { seq: from.size - 1 });
-    }
-    let to = Place { turn: head.turn, size: head.size };
-    let raised = fences::epochs_raised_after(link, from.turn).await?;
-    let ended = fences::ended_leases_after(link, from.turn).await?;
-    let mut entries = Vec::new();
-    let mut next = from.size;
-    while next < to.size {
-        let page = log::entries_announced(link, next, to.size, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        next = last.seq + 1;
-        entries.extend(page);
-    }
-    Ok((News { raised, ended, entries }, to))
 }

@@ -5,6 +5,7 @@
 //! wakes: it looks before each write upstream.
 
 use crate::clock::{Clock, Uptime};
+use parking_lot::Mutex;
 use std::{
     fmt,
     sync::{
@@ -13,6 +14,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 /// How long a heartbeat carries a node, counted from before it was sent.
 pub const LIFE: Duration = Duration::from_secs(5);
@@ -29,6 +31,8 @@ struct Bounded {
     clock: Arc<dyn Clock>,
     until: AtomicU64,
     stint: AtomicU64,
+    /// Cancelled when the stint that runs has ended for good.
+    over: Mutex<CancellationToken>,
 }
 
 /// A time in which the lease never ended. What was begun in one does not go on in the next: what was revoked between
@@ -46,7 +50,12 @@ impl NodeLease {
     /// Makes a lease that has ended, until it is renewed.
     #[must_use]
     pub fn ended(clock: Arc<dyn Clock>) -> Self {
-        Self(Some(Arc::new(Bounded { clock, until: AtomicU64::new(0), stint: AtomicU64::new(0) })))
+        Self(Some(Arc::new(Bounded {
+            clock,
+            until: AtomicU64::new(0),
+            stint: AtomicU64::new(0),
+            over: Mutex::default(),
+        })))
     }
 
     /// Returns the stint that runs; `None` where the lease has ended. Costs one look at the clock.
@@ -56,6 +65,15 @@ impl NodeLease {
         // The stint first: were it read after the end, a lapse between the two would go unnoticed.
         let stint = Stint(lease.stint.load(Ordering::SeqCst));
         self.holds(stint).then_some(stint)
+    }
+
+    /// Returns the stint that runs, and what is cancelled once nothing of it will ever go out again: at the latest when the
+    /// next one begins.
+    #[must_use]
+    pub fn enter(&self) -> Option<(Stint, CancellationToken)> {
+        let Some(lease) = &self.0 else { return Some((Stint(0), CancellationToken::new())) };
+        let over = lease.over.lock();
+        Some((self.stint()?, over.clone()))
     }
 
     /// Says whether `stint` still runs.
@@ -71,7 +89,9 @@ impl NodeLease {
     pub(super) fn renew(&self, sent: Uptime) {
         let Some(lease) = &self.0 else { return };
         if lease.clock.uptime().as_nanos() >= lease.until.load(Ordering::SeqCst) {
+            let mut over = lease.over.lock();
             lease.stint.fetch_add(1, Ordering::SeqCst);
+            std::mem::take(&mut *over).cancel();
         }
         lease.until.store(sent.plus(LIFE).as_nanos(), Ordering::SeqCst);
     }
@@ -119,6 +139,20 @@ mod tests {
         let clock = Arc::new(Hand::default());
         let lease = NodeLease::ended(Arc::<Hand>::clone(&clock));
         (clock, lease)
+    }
+
+    #[test]
+    fn a_stint_is_over_when_the_next_begins() {
+        let (clock, lease) = lease();
+        assert!(lease.enter().is_none());
+        lease.renew(clock.uptime());
+        let (stint, over) = lease.enter().unwrap();
+        lease.renew(clock.uptime());
+        assert!(lease.holds(stint) && !over.is_cancelled());
+        lease.end();
+        lease.renew(clock.uptime());
+        assert!(!lease.holds(stint) && over.is_cancelled());
+        assert!(!lease.enter().unwrap().1.is_cancelled());
     }
 
     #[test]

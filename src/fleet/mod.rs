@@ -25,7 +25,8 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// What was changed since a node looked last, here or elsewhere.
@@ -57,6 +58,9 @@ pub trait Following: Send + Sync {
 
     /// Stops every request: what was revoked meanwhile is not known.
     fn stop_all(&self) -> BoxFuture<'_, ()>;
+
+    /// Stops every request and forgets whatever may be stale: what was changed meanwhile will never be told.
+    fn begin_anew(&self) -> BoxFuture<'_, ()>;
 }
 
 /// What a [`Fleet`] is made of.
@@ -86,6 +90,10 @@ pub struct Fleet {
     confirmed: Notify,
     /// When each node's heartbeat was first seen at its present count.
     sightings: Mutex<HashMap<NodeId, Sighting>>,
+    leaving: CancellationToken,
+    follower: Mutex<Option<JoinHandle<()>>>,
+    /// The listening connection is to be made anew.
+    deaf: Notify,
 }
 
 #[derive(Clone, Debug)]
@@ -96,7 +104,7 @@ struct Sighting {
 }
 
 impl Fleet {
-    /// Makes this node's part. It sends nothing out before [`Fleet::run`] has joined it.
+    /// Makes this node's part. It sends nothing out before [`Fleet::start`] has joined it.
     #[must_use]
     pub fn new(options: FleetOptions) -> Arc<Self> {
         let lease = match options.db.is_shared() {
@@ -112,7 +120,17 @@ impl Fleet {
             wake: Notify::new(),
             confirmed: Notify::new(),
             sightings: Mutex::default(),
+            leaving: CancellationToken::new(),
+            follower: Mutex::default(),
+            deaf: Notify::new(),
         })
+    }
+
+    /// Joins the fleet and follows it until this node leaves. Over SQLite there is nobody to follow.
+    pub fn start(self: &Arc<Self>, following: Arc<dyn Following>) {
+        if self.options.db.is_shared() {
+            *self.follower.lock() = Some(tokio::spawn(Arc::clone(self).run(following)));
+        }
     }
 
     /// Returns this node's lease.
@@ -133,13 +151,12 @@ impl Fleet {
     /// Where the database fails; the others then wait.
     pub async fn leave(&self) -> Result<(), StoreError> {
         self.lease.end();
-        if !self.options.db.is_shared() {
-            return Ok(());
-        }
-        let mut reader = self.options.db.reader().await?;
-        let rows = nodes::nodes_list(&mut reader.link()).await?;
-        let Some(own) = rows.iter().find(|row| row.id == self.options.node) else { return Ok(()) };
-        nodes::node_forget(&mut reader.link(), own.id, own.beat).await
+        self.leaving.cancel();
+        let follower = self.follower.lock().take();
+        let Some(follower) = follower else { return Ok(()) };
+        // A heartbeat after the row is gone would join again.
+        let _ = follower.await;
+        nodes::node_leave(&mut self.options.db.own().await?.link(), self.options.node).await
     }
 
     fn followed(&self) -> i64 {

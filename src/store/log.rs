@@ -62,8 +62,8 @@ pub struct AnnouncedRow {
     pub at: Timestamp,
     /// Whose it is.
     pub tenant: TenantId,
-    /// What it records.
-    pub kind: Kind,
+    /// What it records; none where a newer version wrote what this one does not know.
+    pub kind: Option<Kind>,
     /// The payload; none where it is erased already.
     pub payload: Option<String>,
 }
@@ -267,13 +267,20 @@ pub async fn entries_announced(
     to: i64,
     limit: i64,
 ) -> Result<Vec<AnnouncedRow>, StoreError> {
-    rows!(link, (i64, Timestamp, TenantId, String, Option<String>), sql::ENTRIES_ANNOUNCED, from, to, limit)?
-        .into_iter()
-        .map(|(seq, at, tenant, kind, payload)| {
-            let kind = kind.parse().map_err(|_| StoreError::corrupt("entries", "kind", seq))?;
-            Ok(AnnouncedRow { seq, at, tenant, kind, payload })
-        })
-        .collect()
+    let found =
+        rows!(link, (i64, Timestamp, TenantId, String, Option<String>), sql::ENTRIES_ANNOUNCED, from, to, limit)?;
+    let row = |(seq, at, tenant, kind, payload): (_, _, _, String, _)| {
+        let known = kind.parse().ok();
+        if known.is_none() {
+            tracing::warn!(
+                seq,
+                kind,
+                "a newer version recorded what this one does not know: nobody is told of it here"
+            );
+        }
+        AnnouncedRow { seq, at, tenant, kind: known, payload }
+    };
+    Ok(found.into_iter().map(row).collect())
 }
 
 fn parse_entry(row: RawEntry) -> Result<EntryRow, StoreError> {

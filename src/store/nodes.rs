@@ -3,7 +3,7 @@
 use super::{
     Link, StoreError,
     db::{execute, optional, rows, within},
-    notices, postgres, sql,
+    log, notices, postgres, sql,
 };
 use crate::{clock::Timestamp, id::NodeId};
 use std::time::Duration;
@@ -31,13 +31,46 @@ pub struct NodeRow {
     pub started_at: Timestamp,
 }
 
-/// Writes a node's row.
+/// Where a database stands, as one of its sessions sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Vantage {
+    /// The history that the server writes; each promotion begins another, in which turns may come a second time.
+    pub timeline: i64,
+    /// How many batches took the lock on the head.
+    pub turn: i64,
+    /// How many entries there are.
+    pub size: i64,
+}
+
+/// Reads where the database stands. Over SQLite there is one history.
+///
+/// # Errors
+/// Where the head is missing, the server is a standby, or the database fails.
+pub async fn vantage_show(link: &mut Link<'_>) -> Result<Vantage, StoreError> {
+    match link {
+        Link::Sqlite(_) => {
+            let head = log::head_show(link).await?;
+            Ok(Vantage { timeline: 0, turn: head.turn, size: head.size })
+        }
+        Link::Postgres(connection) => {
+            let found = sqlx::query_as(sql::VANTAGE).fetch_optional(&mut **connection);
+            within(found).await?.ok_or_else(|| StoreError::corrupt("log_head", "id", 1))
+        }
+    }
+}
+
+/// Writes a node's row, or moves the one that is there.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn node_join(link: &mut Link<'_>, row: &NodeRow) -> Result<(), StoreError> {
     let NodeRow { id, name, version, cut_through, started_at, .. } = row;
-    execute!(link, sql::NODE_JOIN, *id, name.as_str(), version.as_str(), *cut_through, *started_at).map(drop)
+    let (joined, heard) = notices::listen(async {
+        execute!(link, sql::NODE_JOIN, *id, name.as_str(), version.as_str(), *cut_through, *started_at)
+    })
+    .await;
+    // As for a heartbeat.
+    if heard.is_empty() { joined.map(drop) } else { Err(StoreError::StandbyGivenUp) }
 }
 
 /// Shows that a node lives, and up to which turn it has stopped what was revoked. False where its row is gone: it has to
@@ -80,13 +113,28 @@ pub async fn turn_tell(link: &mut Link<'_>, turn: i64) -> Result<(), StoreError>
     }
 }
 
-/// Removes a node's row, unless it has shown since `beat` that it lives.
+/// Removes a node's row and its newest batch's, unless it has shown since `beat` that it lives: it may still look for
+/// what became of a commit.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn node_forget(link: &mut Link<'_>, id: NodeId, beat: i64) -> Result<(), StoreError> {
+    match link {
+        Link::Sqlite(_) => Ok(()),
+        Link::Postgres(connection) => {
+            let forgetting = sqlx::query(sql::NODE_FORGET).bind(id).bind(beat);
+            within(forgetting.execute(&mut **connection)).await.map(drop)
+        }
+    }
+}
+
+/// Removes this node's rows. It asks for nothing any more.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn node_leave(link: &mut Link<'_>, id: NodeId) -> Result<(), StoreError> {
     execute!(link, sql::BATCH_FORGET, id)?;
-    execute!(link, sql::NODE_FORGET, id, beat).map(drop)
+    execute!(link, sql::NODE_LEAVE, id).map(drop)
 }
 
 /// Compares this host's clock with the server's. Over SQLite they are one.
@@ -123,12 +171,20 @@ pub async fn batch_set(link: &mut Link<'_>, node: NodeId, batch: i64) -> Result<
     execute!(link, sql::BATCH_SET, node, batch).map(drop)
 }
 
-/// Reads the newest batch of a node that is durable; 0 before its first.
+/// Writes down that a node has had no batch yet.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn batch_show(link: &mut Link<'_>, node: NodeId) -> Result<i64, StoreError> {
-    Ok(optional!(link, (i64,), sql::BATCH_SHOW, node)?.map_or(0, |(batch,)| batch))
+pub async fn batch_begin(link: &mut Link<'_>, node: NodeId) -> Result<(), StoreError> {
+    execute!(link, sql::BATCH_BEGIN, node).map(drop)
+}
+
+/// Reads the newest batch of a node that is durable; `None` where somebody removed it, so that nobody can tell.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn batch_show(link: &mut Link<'_>, node: NodeId) -> Result<Option<i64>, StoreError> {
+    Ok(optional!(link, (i64,), sql::BATCH_SHOW, node)?.map(|(batch,)| batch))
 }
 
 /// Writes down how many requests a node stopped for a raise.

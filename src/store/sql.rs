@@ -43,9 +43,10 @@ statements! {
     BATCH_SET = "INSERT INTO batches (node, batch) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET batch = excluded.batch";
     BATCH_SHOW = "SELECT batch FROM batches WHERE node = $1";
     BATCH_FORGET = "DELETE FROM batches WHERE node = $1";
-    NODE_JOIN = "INSERT INTO nodes (id, name, version, beat, cut_through, started_at) VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (id) DO NOTHING";
+    BATCH_BEGIN = "INSERT INTO batches (node, batch) VALUES ($1, 0) ON CONFLICT (node) DO NOTHING";
+    NODE_JOIN = "INSERT INTO nodes (id, name, version, beat, cut_through, started_at) VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (id) DO UPDATE SET beat = nodes.beat + 1, cut_through = excluded.cut_through";
     NODE_BEAT = "UPDATE nodes SET beat = beat + 1, cut_through = $2 WHERE id = $1";
-    NODE_FORGET = "DELETE FROM nodes WHERE id = $1 AND beat = $2";
+    NODE_LEAVE = "DELETE FROM nodes WHERE id = $1";
     NODES_LIST = "SELECT id, name, version, beat, cut_through, started_at FROM nodes ORDER BY id";
     CUT_REPORT_INSERT = "INSERT INTO cut_reports (turn, subject, node, requests) VALUES ($1, $2, $3, $4) ON CONFLICT (turn, subject, node) DO NOTHING";
     CUT_REPORT_SUM = "SELECT CAST(COALESCE(SUM(requests), 0) AS BIGINT) FROM cut_reports WHERE turn = $1 AND subject = $2";
@@ -198,6 +199,9 @@ macro_rules! postgres_statements {
 
 postgres_statements! {
     TURN_TELL = "SELECT pg_notify('leasehold_turn', $1)";
+    /// The timeline is the first eight hexadecimal digits of a segment's name; the control file names it later.
+    VANTAGE = "SELECT CAST(CAST('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS BIT(32)) AS BIGINT) AS timeline, turn, size FROM log_head WHERE id = 1";
+    NODE_FORGET = "WITH gone AS (DELETE FROM nodes WHERE id = $1 AND beat = $2 RETURNING id) DELETE FROM batches WHERE node IN (SELECT id FROM gone)";
     /// The commit is not waited for on the disk: whoever misses the confirmation waits until the node's lease has ended.
     NODE_CONFIRM = "WITH confirmed AS (UPDATE nodes SET cut_through = $2 WHERE id = $1 RETURNING id) SELECT set_config('synchronous_commit', 'off', true), pg_notify('leasehold_cut', CAST(id AS TEXT)) FROM confirmed";
     SERVER_CHECK = "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS version, pg_is_in_recovery() AS is_standby, current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, current_setting('synchronous_commit') AS synchronous_commit, current_setting('synchronous_standby_names') <> '' AS has_synchronous_standbys, current_setting('idle_in_transaction_session_timeout') AS idle_limit";

@@ -8,7 +8,7 @@ mod node;
 #[path = "fleet/world.rs"]
 mod world;
 
-pub(crate) use calls::Answer;
+pub(crate) use calls::{Answer, orders_path};
 pub(crate) use node::Node;
 pub(crate) use world::{Connection, Worker};
 

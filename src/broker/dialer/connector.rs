@@ -133,6 +133,8 @@ impl Inner {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
 
+        // Before anything is waited for: what begins in one stint does not go out in the next.
+        let stint = self.lease.enter().ok_or(ConnectError::Lapsed)?;
         let addresses = self.lookup(host).await?;
         // One bad address condemns the name: a mixed answer is how a rebinding attack looks, and dialing only the good
         // ones would let the attacker retry until the order suits.
@@ -142,7 +144,6 @@ impl Inner {
         if !encrypted && !addresses.iter().all(|address| address.to_canonical().is_loopback()) {
             return Err(ConnectError::Unencrypted);
         }
-        let stint = self.lease.stint().ok_or(ConnectError::Lapsed)?;
         let tcp = self.dial(&addresses, port).await?;
         let tcp = TokioIo::new(LeasedStream::new(tcp, self.lease.clone(), stint));
         if !encrypted {

@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// A TCP stream bound to the stint of the node's lease in which it was made. Once that has ended it never writes again,
 /// renewed or not.
@@ -21,11 +22,14 @@ pub(super) struct LeasedStream {
     tcp: TcpStream,
     lease: NodeLease,
     stint: Stint,
+    /// An idle connection of a stint that is over leaves its pool by this, instead of failing whoever takes it next.
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl LeasedStream {
-    pub(super) fn new(tcp: TcpStream, lease: NodeLease, stint: Stint) -> Self {
-        Self { tcp, lease, stint }
+    /// Binds a stream to a stint, as [`NodeLease::enter`] returned it.
+    pub(super) fn new(tcp: TcpStream, lease: NodeLease, (stint, over): (Stint, CancellationToken)) -> Self {
+        Self { tcp, lease, stint, over: Box::pin(over.cancelled_owned()) }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -39,7 +43,11 @@ impl LeasedStream {
 
 impl AsyncRead for LeasedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(context, into)
+        let read = Pin::new(&mut self.tcp).poll_read(context, into);
+        if read.is_pending() && self.over.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        read
     }
 }
 

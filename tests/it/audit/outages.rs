@@ -106,6 +106,24 @@ async fn a_commit_whose_answer_was_lost_is_looked_up_and_answered() {
 }
 
 #[tokio::test]
+async fn a_commit_in_doubt_whose_trace_was_removed_is_not_taken_for_one_that_did_not_happen() {
+    let test = Behind::start().await;
+    test.slow_commits(0.7).await;
+    let lost = async {
+        test.in_commit().await;
+        test.proxy.swallow_downstream();
+        until(async || test.cluster.count(IN_COMMIT).await == 0).await;
+        test.cluster.run("postgres", "DELETE FROM pauses; DELETE FROM batches").await;
+        test.proxy.restore();
+        test.proxy.drop_connections();
+    };
+    let (admitted, ()) = tokio::join!(test.log.sequencer.admit(test.uses()), lost);
+    assert!(is_in_doubt(&admitted), "{admitted:?}");
+    until(async || test.log.sequencer.admit(test.uses()).await.is_ok()).await;
+    assert_eq!(verify_log(&test.log.db, |_| {}).await.unwrap().entries, 2);
+}
+
+#[tokio::test]
 async fn a_commit_that_did_not_happen_is_tried_again_and_is_there_once() {
     let test = Behind::start().await;
     test.slow_commits(30.0).await;

@@ -6,6 +6,7 @@ mod clients;
 mod endings;
 mod failover;
 mod history;
+mod lost_track;
 mod planted;
 mod refreshes;
 mod silence;

@@ -114,6 +114,12 @@ async fn a_lost_notification_is_made_up_for_by_a_look() {
     until(async || matches!(fleet.orders(1, lease).await, Answer::Done(_))).await;
     assert_eq!(ceased(&fleet.revoke(0, 0).await.done()), with_node_1("confirmed"));
     assert!(fleet.orders(1, lease).await.is_refused());
+    // A connection on which nothing ever comes is not trusted for long.
+    until(async || {
+        fleet.authorize(0, 0).await.done();
+        fleet.node(1).log().contains("the listening connection is silent")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
 mod copy;
+mod nodes;
 mod server;
 mod statements;

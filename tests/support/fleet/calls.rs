@@ -98,8 +98,7 @@ impl Fleet {
 
     /// Asks a node's gateway for orders.
     pub(crate) async fn orders(&self, node: usize, lease: &str) -> Answer<Value> {
-        let query = format!("MarketplaceIds={MARKETPLACE}&CreatedAfter=2020-01-01T00%3A00%3A00Z&MaxResultsPerPage=1");
-        self.gateway(node, lease, &format!("/orders/v0/orders?{query}")).await
+        self.gateway(node, lease, &orders_path()).await
     }
 
     /// Revokes a connection at a node, as the security officer; yields the receipt.
@@ -114,4 +113,10 @@ impl Fleet {
     pub(crate) async fn authorize(&self, node: usize, connection: usize) -> Answer<()> {
         self.authorize_at(node, &self.connections[connection]).await
     }
+}
+
+/// Returns the path of a well-formed question for orders.
+pub(crate) fn orders_path() -> String {
+    let query = format!("MarketplaceIds={MARKETPLACE}&CreatedAfter=2020-01-01T00%3A00%3A00Z&MaxResultsPerPage=1");
+    format!("/orders/v0/orders?{query}")
 }
