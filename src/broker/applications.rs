@@ -89,7 +89,7 @@ impl Broker {
             None => (ApplicationId::make(&*options.clock, &*options.entropy), 1, now),
         };
         let made = options.keyring.make_data_key(TenantId::VAULT).await?;
-        let cell = cell(id, version);
+        let cell = cell(id, version)?;
         let secret = made.key.seal(&new.client_secret, &cell, &*options.entropy).map_err(KeyringError::from)?;
         let NewApplication { provider, client_id, public_id, draft, .. } = new;
         let row =
@@ -110,13 +110,13 @@ impl Broker {
     }
 }
 
-pub(super) fn secret_cell(row: &ApplicationRow) -> Cell<'static> {
+pub(super) fn secret_cell(row: &ApplicationRow) -> Result<Cell<'static>, StoreError> {
     cell(row.id, row.version)
 }
 
-fn cell(id: ApplicationId, version: i64) -> Cell<'static> {
-    let version = u32::try_from(version).expect("versions count settings by hand");
-    Cell { table: "applications", column: "secret", row: id.as_uuid(), tenant: TenantId::VAULT, version }
+fn cell(id: ApplicationId, version: i64) -> Result<Cell<'static>, StoreError> {
+    let version = u32::try_from(version).map_err(|_| StoreError::corrupt("applications", "version", id))?;
+    Ok(Cell { table: "applications", column: "secret", row: id.as_uuid(), tenant: TenantId::VAULT, version })
 }
 
 struct SetApplication {

@@ -3,8 +3,8 @@
 
 use super::{
     Broker,
+    cells::{credential_cell, token_cell},
     lwa::TokenAnswer,
-    refresh::{credential_cell, token_cell},
 };
 use crate::{
     audit::{Batch, Change, ChangeError},
@@ -80,13 +80,13 @@ impl Broker {
         let options = &self.options;
         let version = connection.credential_version + 1;
         let made = options.keyring.make_data_key(connection.tenant).await.map_err(Err)?;
-        let cell = credential_cell(connection.id, connection.tenant, version);
+        let cell = credential_cell(connection.id, connection.tenant, version).map_err(|error| Err(error.into()))?;
         let seal_failed = |error| Err(KeyringError::from(error));
         let credential = made.key.seal(&refresh_token, &cell, &*options.entropy).map_err(seal_failed)?;
 
         let newest = async { newest_generation(&mut options.db.reader().await?.link(), connection.id).await };
         let generation = newest.await.map_err(|error| Err(error.into()))? + 1;
-        let cell = token_cell(&connection, generation);
+        let cell = token_cell(&connection, generation).map_err(|error| Err(error.into()))?;
         let sealed = made.key.seal(&answer.access_token, &cell, &*options.entropy).map_err(seal_failed)?;
         let now = options.clock.now();
         let token = AccessTokenRow {

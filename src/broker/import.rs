@@ -14,6 +14,7 @@ use crate::{
         connections::{self, ConnectionRow},
     },
 };
+use tokio::time::Instant;
 
 /// A credential to take in.
 pub struct Import {
@@ -58,16 +59,22 @@ impl Broker {
     pub async fn import(&self, permit: Permit<ConnectionImport>, import: Import) -> Result<ConnectionRow, ImportError> {
         let id = permit.object().id;
         let fence = self.turn_await(id).await?;
-        let imported = match self.turn_send(id, fence).await? {
-            true => self.try_import(permit, import).await,
-            false => Err(TokenFailure::Transient.into()),
+        let imported = match self.turn_send(id, fence).await {
+            Ok(Some(until)) => self.try_import(permit, import, until).await,
+            Ok(None) => Err(TokenFailure::Transient.into()),
+            Err(failure) => Err(failure.into()),
         };
-        self.turn_end(id, fence).await?;
+        self.turn_end(id, fence).await;
         imported
     }
 
     /// Imports while this node has the connection's turn.
-    async fn try_import(&self, permit: Permit<ConnectionImport>, import: Import) -> Result<ConnectionRow, ImportError> {
+    async fn try_import(
+        &self,
+        permit: Permit<ConnectionImport>,
+        import: Import,
+        until: Instant,
+    ) -> Result<ConnectionRow, ImportError> {
         let id = permit.object().id;
         let connection = connections::connection_show(&mut self.options.db.reader().await?.link(), id).await?;
         let connection = connection.ok_or(ImportError::NoConnection)?;
@@ -75,8 +82,8 @@ impl Broker {
         let (client_id, client_secret) = self.client(&connection.provider).await?;
         let url = self.options.addresses.token_url(provider);
         let client = Client { id: &client_id, secret: &client_secret };
-        let answer =
-            lwa::call(&self.options.dialer, url, provider, client, Grant::Refresh(&import.refresh_token)).await;
+        let asking = lwa::call(&self.options.dialer, url, provider, client, Grant::Refresh(&import.refresh_token));
+        let answer = tokio::time::timeout_at(until, asking).await.map_err(|_| TokenFailure::Transient)?;
         let mut answer = match answer {
             Err(error) if error.failure() == super::provider::Failure::Application => {
                 self.trip_breaker(&connection.provider, &error.word()).await;

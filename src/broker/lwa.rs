@@ -15,7 +15,7 @@ use std::time::Duration;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-/// How long a token endpoint may take. A refresh row's deadline is longer.
+/// How long a token endpoint may take, to the last byte of its answer. A refresh row's deadline is longer.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// The longest answer that is read, in bytes. LWA's tokens are at most 2,048.
 const ANSWER_MAX: usize = 64 * 1024;
@@ -117,11 +117,12 @@ pub(super) async fn call(
     client: Client<'_>,
     grant: Grant<'_>,
 ) -> Result<TokenAnswer, TokenCallError> {
+    let until = tokio::time::Instant::now() + CALL_LIMIT;
     let response = dialer.send_within(request(url, &client, &grant), CALL_LIMIT).await?;
     let status = response.status();
     let retry_after = retry_after(response.headers());
     let body = Limited::new(response.into_body(), ANSWER_MAX);
-    let body = tokio::time::timeout(CALL_LIMIT, body.collect()).await.ok().and_then(Result::ok);
+    let body = tokio::time::timeout_at(until, body.collect()).await.ok().and_then(Result::ok);
     let body = Zeroizing::new(body.ok_or(TokenCallError::Malformed)?.to_bytes().to_vec());
     if status != StatusCode::OK {
         let code =

@@ -4,11 +4,13 @@
 mod addresses;
 mod applications;
 mod authorize;
+mod cells;
 mod consent;
 pub mod dialer;
 mod import;
 mod lwa;
 mod memory;
+mod outcome;
 pub mod provider;
 mod refresh;
 mod tokens;

@@ -6,31 +6,32 @@
 
 use super::{
     Broker,
+    cells::{credential_cell, token_cell},
     lwa::{self, Client, Grant, TokenAnswer, TokenCallError},
+    outcome::{CommitToken, MarkDead},
     provider::{Failure, Provider},
     tokens::{Token, TokenFailure},
-    turn::POLL,
+    turn::Wait,
 };
 use crate::{
-    audit::{Batch, Change, ChangeError},
+    audit::ChangeError,
     clock::Timestamp,
     domain::{
-        connection::{ConnectionState, ConnectionStep},
+        connection::ConnectionState,
         event::{Event, Kind, Outcome, Payload, Subject},
         secrets::{ClientSecret, RefreshToken},
     },
-    envelope::Cell,
     id::{ConnectionId, TenantId},
     keyring::{KeyringError, NewDataKey},
     store::{
         StoreError, applications,
         connections::{self, ConnectionRow},
         credentials::{self, AccessTokenRow},
-        keys,
-        refreshes::{self, RefreshFence},
+        refreshes::RefreshFence,
     },
 };
 use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// How long a connection is left alone after a failure that passes by itself; drawn between this and twice this.
 const REST: Duration = Duration::from_secs(2);
@@ -83,35 +84,38 @@ impl Broker {
     }
 
     async fn obtain(&self, id: ConnectionId) -> Result<Arc<Token>, TokenFailure> {
+        let mut wait = Wait::new();
         let fence = loop {
             if let Some(token) = self.stored_token(id).await? {
                 return Ok(token);
             }
-            match self.turn_take(id).await? {
-                Some(fence) => break fence,
-                // Whoever holds the row may have died with it: nobody waits for a token that would be refused.
-                None => self.must_serve(id).await?,
+            if let Some(fence) = self.turn_take(id, &mut wait).await? {
+                break fence;
             }
-            tokio::time::sleep(POLL).await;
+            // Whoever holds the row may have died with it: nobody waits for a token that would be refused.
+            self.must_serve(id).await?;
         };
-        let errand = match self.errand(id).await {
-            Ok(errand) => errand,
-            Err(failure) => return self.give_up(id, fence, failure).await,
-        };
+        let token = self.obtain_in_turn(id, fence).await;
+        if let Err(failure) = &token {
+            // Whatever went wrong: who comes next must not wait for this row's deadline.
+            self.turn_end(id, fence).await;
+            self.rest_after(id, failure);
+        }
+        token
+    }
+
+    /// Asks the provider. A token's commit gives the turn back; nothing else in here does.
+    async fn obtain_in_turn(&self, id: ConnectionId, fence: RefreshFence) -> Result<Arc<Token>, TokenFailure> {
+        let errand = self.errand(id).await?;
         if self.breaker_is_open(errand.provider.name()) {
-            return self.give_up(id, fence, TokenFailure::Application).await;
+            return Err(TokenFailure::Application);
         }
         // The last look before the bytes go: a holder that slept lost its fence or its deadline.
-        if !self.turn_send(id, fence).await? {
-            return Err(TokenFailure::Transient);
-        }
-        match self.ask(&errand).await {
-            Ok(answer) => match self.settle(errand, fence, answer).await {
-                // Revoked while the provider was asked: who comes next must not wait for this row's deadline.
-                Err(failure @ TokenFailure::NotServing(_)) => self.give_up(id, fence, failure).await,
-                settled => settled,
-            },
-            Err(error) => self.take_failure(errand, fence, &error).await,
+        let until = self.turn_send(id, fence).await?.ok_or(TokenFailure::Transient)?;
+        match self.ask(&errand, until).await {
+            Some(Ok(answer)) => self.settle(errand, fence, answer).await,
+            Some(Err(error)) => Err(self.judge(errand, fence, &error).await?),
+            None => Err(TokenFailure::Transient),
         }
     }
 
@@ -135,7 +139,7 @@ impl Broker {
             return Ok(None);
         }
         let key = self.options.keyring.data_key(row.sealed.key_id()).await?;
-        let secret = key.open(&row.sealed, &token_cell(&connection, row.generation)).map_err(KeyringError::from)?;
+        let secret = key.open(&row.sealed, &token_cell(&connection, row.generation)?).map_err(KeyringError::from)?;
         let token = Token { generation: row.generation, secret, expires_at: row.expires_at, refresh_at };
         Ok(Some(Arc::new(token)))
     }
@@ -157,7 +161,7 @@ impl Broker {
         drop(reader);
         let (client_id, client_secret) = self.client(&connection.provider).await?;
         let key = self.options.keyring.data_key(sealed.key_id()).await?;
-        let cell = credential_cell(id, connection.tenant, connection.credential_version);
+        let cell = credential_cell(id, connection.tenant, connection.credential_version)?;
         let refresh_token = key.open(&sealed, &cell).map_err(KeyringError::from)?;
         let key = sealed.key_id();
         Ok(Errand { connection, provider, client_id, client_secret, refresh_token, key, generation })
@@ -170,17 +174,21 @@ impl Broker {
             applications::application_show(&mut reader.link(), provider).await?.ok_or(TokenFailure::Application)?;
         drop(reader);
         let key = self.options.keyring.data_key(row.secret.key_id()).await?;
-        let cell = super::applications::secret_cell(&row);
+        let cell = super::applications::secret_cell(&row)?;
         let secret = key.open(&row.secret, &cell).map_err(KeyringError::from)?;
         Ok((row.client_id, secret))
     }
 
-    /// Calls the provider; a dead grant is confirmed by one more call.
-    async fn ask(&self, errand: &Errand) -> Result<TokenAnswer, TokenCallError> {
-        match self.ask_once(errand).await {
-            Err(error) if error.failure() == Failure::Grant => self.ask_once(errand).await,
-            answered => answered,
-        }
+    /// Calls the provider; a dead grant is confirmed by one more call. `None` where it was not over by `until`, after which
+    /// another node may ask.
+    async fn ask(&self, errand: &Errand, until: Instant) -> Option<Result<TokenAnswer, TokenCallError>> {
+        let asking = async {
+            match self.ask_once(errand).await {
+                Err(error) if error.failure() == Failure::Grant => self.ask_once(errand).await,
+                answered => answered,
+            }
+        };
+        tokio::time::timeout_at(until, asking).await.ok()
     }
 
     async fn ask_once(&self, errand: &Errand) -> Result<TokenAnswer, TokenCallError> {
@@ -207,12 +215,12 @@ impl Broker {
             None => (SealingKey::Standing(self.options.keyring.data_key_to_seal(key).await?), None),
             Some(fresh) => {
                 let made = self.options.keyring.make_data_key(connection.tenant).await?;
-                let cell = credential_cell(connection.id, connection.tenant, version);
+                let cell = credential_cell(connection.id, connection.tenant, version)?;
                 let sealed = made.key.seal(&fresh, &cell, &*self.options.entropy).map_err(KeyringError::from)?;
                 (SealingKey::Made(Box::new(made)), Some(sealed))
             }
         };
-        let cell = token_cell(&connection, generation + 1);
+        let cell = token_cell(&connection, generation + 1)?;
         let sealed =
             key.data_key().seal(&answer.access_token, &cell, &*self.options.entropy).map_err(KeyringError::from)?;
         let row = AccessTokenRow {
@@ -230,18 +238,25 @@ impl Broker {
         };
         let commit = CommitToken { connection: connection.clone(), fence, row, rotated, new_key, event };
         if !self.options.sequencer.commit(commit).await?.output {
-            return Err(TokenFailure::NotServing(ConnectionState::Revoked));
+            return self.overtaken(connection.id).await;
         }
         let refresh_at = self.refresh_at(&connection, now, expires_at);
         Ok(Arc::new(Token { generation: generation + 1, secret: answer.access_token, expires_at, refresh_at }))
     }
 
-    async fn take_failure(
+    /// Finds out what made an answer useless: the connection ended, or has a newer credential or token.
+    async fn overtaken(&self, id: ConnectionId) -> Result<Arc<Token>, TokenFailure> {
+        self.must_serve(id).await?;
+        self.stored_token(id).await?.ok_or(TokenFailure::Transient)
+    }
+
+    /// Says what a failure means, and records it.
+    async fn judge(
         &self,
         errand: Errand,
         fence: RefreshFence,
         error: &TokenCallError,
-    ) -> Result<Arc<Token>, TokenFailure> {
+    ) -> Result<TokenFailure, TokenFailure> {
         let connection = errand.connection;
         tracing::warn!(connection = %connection.id, %error, "a refresh failed");
         metrics::counter!("leasehold_refresh_failures_total", "failure" => error.failure().as_str()).increment(1);
@@ -257,31 +272,24 @@ impl Broker {
                     serde_json::json!({ "reason": error.word(), "credential_version": connection.credential_version });
                 let event = self.event(&connection, Kind::ConnectionNeedsReauthorization, Outcome::Failed, details);
                 self.options.sequencer.commit(MarkDead { connection: connection.clone(), fence, event }).await?;
-                return Err(TokenFailure::NotServing(ConnectionState::NeedsReauthorization));
+                return Ok(TokenFailure::NotServing(ConnectionState::NeedsReauthorization));
             }
         };
         let subject = Subject::new("connection", connection.id.as_uuid());
         let details = serde_json::json!({ "provider_error": error.word() });
         let (tenant, kind) = (connection.tenant, Kind::TokenRefused);
         self.options.sequencer.refuse(tenant, kind, Subject::VAULT, subject, error.failure().as_str(), details);
-        self.give_up(connection.id, fence, failure).await
+        Ok(failure)
     }
 
-    /// Gives the row back, and leaves the connection alone for a while where that helps.
-    async fn give_up<T>(
-        &self,
-        id: ConnectionId,
-        fence: RefreshFence,
-        failure: TokenFailure,
-    ) -> Result<T, TokenFailure> {
-        self.turn_end(id, fence).await?;
-        let rest = match &failure {
+    /// Leaves the connection alone for a while where that helps.
+    fn rest_after(&self, id: ConnectionId, failure: &TokenFailure) {
+        let rest = match failure {
             TokenFailure::Throttled(wait) => *wait,
             TokenFailure::Transient | TokenFailure::Application => self.jittered(REST),
-            _ => return Err(failure),
+            _ => return,
         };
         self.rest(id, self.options.clock.now().plus(rest), failure.clone());
-        Err(failure)
     }
 
     fn breaker_is_open(&self, provider: &str) -> bool {
@@ -344,101 +352,4 @@ impl SealingKey {
             Self::Made(made) => &made.key,
         }
     }
-}
-
-pub(super) fn credential_cell(connection: ConnectionId, tenant: TenantId, version: i64) -> Cell<'static> {
-    cell("credentials", connection, tenant, version)
-}
-
-pub(super) fn token_cell(connection: &ConnectionRow, generation: i64) -> Cell<'static> {
-    cell("access_tokens", connection.id, connection.tenant, generation)
-}
-
-fn cell(table: &'static str, connection: ConnectionId, tenant: TenantId, version: i64) -> Cell<'static> {
-    let version = u32::try_from(version).expect("versions count single refreshes and consents");
-    Cell { table, column: "sealed", row: connection.as_uuid(), tenant, version }
-}
-
-/// The new token, `WHERE generation = g AND fence = f AND` the connection still serves with the same credential.
-struct CommitToken {
-    connection: ConnectionRow,
-    fence: RefreshFence,
-    row: AccessTokenRow,
-    rotated: Option<crate::envelope::Sealed<RefreshToken>>,
-    new_key: Option<NewDataKey>,
-    event: Event,
-}
-
-impl Change for CommitToken {
-    type Output = bool;
-    type Refusal = Infallible;
-
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<bool, ChangeError<Infallible>> {
-        let id = self.connection.id;
-        if !refreshes::refresh_done(&mut batch.link(), id, self.fence).await?
-            || !still_serves(batch, &self.connection).await?
-        {
-            return Ok(false);
-        }
-        let before = credentials::access_token_show(&mut batch.link(), id).await?.map_or(0, |row| row.generation);
-        if before + 1 != self.row.generation {
-            return Ok(false);
-        }
-        let at = batch.at();
-        if let Some(made) = &self.new_key {
-            let new = keys::NewDataKey {
-                tenant: self.connection.tenant,
-                owner: id.as_uuid(),
-                key: &made.wrapped,
-                uses: NewDataKey::USES,
-            };
-            keys::data_key_insert(&mut batch.link(), &new, at).await?;
-        }
-        if let Some(sealed) = &self.rotated {
-            let version = self.row.credential_version;
-            credentials::credential_insert(&mut batch.link(), id, version, sealed, at).await?;
-            let ConnectionRow { account, renew_by, .. } = &self.connection;
-            let what = connections::Authorized {
-                account: account.as_deref(),
-                credential_version: version,
-                renew_by: *renew_by,
-            };
-            connections::connection_authorized(&mut batch.link(), id, &what, at).await?;
-            credentials::credentials_older_destroy(&mut batch.link(), id, version).await?;
-        }
-        credentials::access_token_set(&mut batch.link(), id, &self.row).await?;
-        batch.record(self.event.clone()).await?;
-        Ok(true)
-    }
-}
-
-/// The provider refused the credential twice: its owner has to consent again.
-struct MarkDead {
-    connection: ConnectionRow,
-    fence: RefreshFence,
-    event: Event,
-}
-
-impl Change for MarkDead {
-    type Output = ();
-    type Refusal = Infallible;
-
-    async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
-        let id = self.connection.id;
-        let held = refreshes::refresh_done(&mut batch.link(), id, self.fence).await?;
-        // A consent that came meanwhile brought a credential that nobody refused.
-        if !held || !still_serves(batch, &self.connection).await? {
-            return Ok(());
-        }
-        if let Ok(state) = self.connection.state.after(ConnectionStep::Refuse) {
-            connections::connection_state_set(&mut batch.link(), id, state).await?;
-            batch.record(self.event.clone()).await?;
-        }
-        Ok(())
-    }
-}
-
-async fn still_serves(batch: &mut Batch<'_>, seen: &ConnectionRow) -> Result<bool, StoreError> {
-    let now = connections::connection_show(&mut batch.link(), seen.id).await?;
-    Ok(now.is_some_and(|now| now.state.serves() && now.credential_version == seen.credential_version))
 }

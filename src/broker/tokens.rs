@@ -37,6 +37,9 @@ pub enum TokenFailure {
     /// The provider throttles us.
     #[error("the provider throttles token requests")]
     Throttled(Duration),
+    /// Somebody else has the connection's turn at the provider.
+    #[error("the provider is being asked for this connection; try again in a moment")]
+    Busy,
     /// The provider refuses our own application.
     #[error("the provider refuses our application; the operator has been told")]
     Application,

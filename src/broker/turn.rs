@@ -4,58 +4,101 @@
 use super::{Broker, lwa::CALL_LIMIT, tokens::TokenFailure};
 use crate::{
     audit::{Batch, Change, ChangeError},
-    clock::Timestamp,
+    clock::{APART_MAX, Timestamp},
+    entropy::make_array,
     id::{ConnectionId, NodeId},
     store::refreshes::{self, RefreshFence},
 };
 use std::{convert::Infallible, time::Duration};
+use tokio::time::Instant;
 
-/// How long a holder may take: longer than the call, so that nobody else sends while it runs.
-const DEADLINE: Duration = Duration::from_secs(2 * CALL_LIMIT.as_secs() + 5);
-/// How often to look whether another node's turn has ended.
-pub(super) const POLL: Duration = Duration::from_millis(100);
+/// How long a holder may take to read and open what the call needs.
+const PREPARING: Duration = Duration::from_secs(20);
+/// How long the whole conversation with the provider may take, names resolved, a refusal confirmed by a second call, and
+/// the commit before it included.
+const TALK: Duration = Duration::from_secs(2 * CALL_LIMIT.as_secs());
+/// How long a holder that has sent is waited for. Its time is told by another host's clock.
+const SENT: Duration = Duration::from_secs(TALK.as_secs() + 15);
+const _: () = assert!(SENT.as_secs() >= TALK.as_secs() + 2 * APART_MAX.as_secs() + 5, "two must not talk at once");
+/// How soon to look first whether another's turn has ended, and how seldom at last.
+const POLL: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 /// How long an owner waits for the turn.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What waits longer each time, with a jitter: many nodes may wait for one turn.
+pub(super) struct Wait(Duration);
+
+impl Wait {
+    pub(super) fn new() -> Self {
+        Self(POLL[0])
+    }
+
+    async fn once(&mut self, broker: &Broker) {
+        let [byte] = make_array::<1>(&*broker.options.entropy);
+        tokio::time::sleep(self.0.mul_f64(0.5 + f64::from(byte) / 510.0)).await;
+        self.0 = (self.0 * 2).min(POLL[1]);
+    }
+}
 
 impl Broker {
-    /// Takes the turn; `None` where somebody else has it. Costs one commit.
-    pub(super) async fn turn_take(&self, id: ConnectionId) -> Result<Option<RefreshFence>, TokenFailure> {
-        let now = self.options.clock.now();
-        let take = TakeRefresh { connection: id, holder: self.options.node, deadline: now.plus(DEADLINE), now };
-        Ok(self.options.sequencer.commit(take).await?.output)
+    /// Takes the turn; `None` where somebody else has it, after a wait. Costs one read, and a commit only where the turn is
+    /// free.
+    pub(super) async fn turn_take(
+        &self,
+        id: ConnectionId,
+        wait: &mut Wait,
+    ) -> Result<Option<RefreshFence>, TokenFailure> {
+        let held_until = refreshes::refresh_held_until(&mut self.options.db.reader().await?.link(), id).await?;
+        if held_until.is_none_or(|until| until < self.options.clock.now()) {
+            let take = TakeRefresh { connection: id, holder: self.options.node };
+            if let Some(fence) = self.options.sequencer.commit(take).await?.output {
+                return Ok(Some(fence));
+            }
+        }
+        wait.once(self).await;
+        Ok(None)
     }
 
     /// Takes the turn once whoever has it is done.
+    ///
+    /// # Errors
+    /// `Busy` where that takes longer than an owner waits.
     pub(super) async fn turn_await(&self, id: ConnectionId) -> Result<RefreshFence, TokenFailure> {
-        let taken = async {
-            loop {
-                if let Some(fence) = self.turn_take(id).await? {
-                    return Ok(fence);
-                }
-                tokio::time::sleep(POLL).await;
+        let (mut wait, until) = (Wait::new(), Instant::now() + PATIENCE);
+        // Between two tries: a commit that is given up may have taken the turn.
+        while Instant::now() < until {
+            if let Some(fence) = self.turn_take(id, &mut wait).await? {
+                return Ok(fence);
             }
-        };
-        tokio::time::timeout(PATIENCE, taken).await.unwrap_or(Err(TokenFailure::Transient))
+        }
+        Err(TokenFailure::Busy)
     }
 
-    /// Says that the request goes out now; false where the turn was lost, and nothing may be sent.
-    pub(super) async fn turn_send(&self, id: ConnectionId, fence: RefreshFence) -> Result<bool, TokenFailure> {
-        let sent = MarkSent { connection: id, fence, now: self.options.clock.now() };
-        Ok(self.options.sequencer.commit(sent).await?.output)
+    /// Says that the request goes out now, and returns until when the conversation must be over; `None` where the turn was
+    /// lost, and nothing may be sent.
+    pub(super) async fn turn_send(
+        &self,
+        id: ConnectionId,
+        fence: RefreshFence,
+    ) -> Result<Option<Instant>, TokenFailure> {
+        // From before the commit, whose time the others go by.
+        let until = Instant::now() + TALK;
+        let is_sent = self.options.sequencer.commit(MarkSent { connection: id, fence }).await?.output;
+        Ok(is_sent.then_some(until))
     }
 
-    /// Gives the turn back.
-    pub(super) async fn turn_end(&self, id: ConnectionId, fence: RefreshFence) -> Result<(), TokenFailure> {
-        self.options.sequencer.commit(GiveBack { connection: id, fence }).await?;
-        Ok(())
+    /// Gives the turn back. A failure is only told: the deadline gives it back as well.
+    pub(super) async fn turn_end(&self, id: ConnectionId, fence: RefreshFence) {
+        if let Err(error) = self.options.sequencer.commit(GiveBack { connection: id, fence }).await {
+            let error = TokenFailure::from(error);
+            tracing::warn!(connection = %id, %error, "a turn at the provider is not given back before its deadline");
+        }
     }
 }
 
 struct TakeRefresh {
     connection: ConnectionId,
     holder: NodeId,
-    deadline: Timestamp,
-    now: Timestamp,
 }
 
 impl Change for TakeRefresh {
@@ -63,15 +106,15 @@ impl Change for TakeRefresh {
     type Refusal = Infallible;
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<Option<RefreshFence>, ChangeError<Infallible>> {
-        let Self { connection, holder, deadline, now } = *self;
-        Ok(refreshes::refresh_take(&mut batch.link(), connection, holder, deadline, now).await?)
+        let now: Timestamp = batch.at();
+        let deadline = now.plus(PREPARING);
+        Ok(refreshes::refresh_take(&mut batch.link(), self.connection, self.holder, deadline, now).await?)
     }
 }
 
 struct MarkSent {
     connection: ConnectionId,
     fence: RefreshFence,
-    now: Timestamp,
 }
 
 impl Change for MarkSent {
@@ -79,7 +122,9 @@ impl Change for MarkSent {
     type Refusal = Infallible;
 
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<bool, ChangeError<Infallible>> {
-        Ok(refreshes::refresh_sent(&mut batch.link(), self.connection, self.fence, self.now).await?)
+        let now = batch.at();
+        let deadline = now.plus(SENT);
+        Ok(refreshes::refresh_sent(&mut batch.link(), self.connection, self.fence, deadline, now).await?)
     }
 }
 

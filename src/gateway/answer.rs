@@ -238,7 +238,9 @@ impl From<TokenFailure> for Refusal {
             TokenFailure::Sealed => Self::Sealed,
             TokenFailure::NotServing(_) => Self::DeadLease,
             TokenFailure::Throttled(after) => Self::Throttled(after),
-            TokenFailure::Transient | TokenFailure::Application => Self::Provider(failure.to_string()),
+            TokenFailure::Transient | TokenFailure::Busy | TokenFailure::Application => {
+                Self::Provider(failure.to_string())
+            }
             TokenFailure::Vault(why) => {
                 tracing::warn!(why, "no access token: the vault cannot record or read");
                 Self::Unrecordable("The vault cannot record the refresh.".to_owned())

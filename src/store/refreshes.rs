@@ -30,7 +30,8 @@ pub async fn refresh_take(
     Ok(row.map(|(fence,)| RefreshFence(fence)))
 }
 
-/// Marks the request as sent; false where the fence was lost or the deadline has passed, and nothing may be sent.
+/// Marks the request as sent, and moves the deadline; false where the fence was lost or the deadline has passed, and
+/// nothing may be sent.
 ///
 /// # Errors
 /// Where the database fails.
@@ -38,9 +39,22 @@ pub async fn refresh_sent(
     link: &mut Link<'_>,
     connection: ConnectionId,
     fence: RefreshFence,
+    deadline: Timestamp,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    Ok(execute!(link, sql::REFRESH_SENT, connection, fence.0, now)? == 1)
+    Ok(execute!(link, sql::REFRESH_SENT, connection, fence.0, now, deadline)? == 1)
+}
+
+/// Reads until when somebody holds the row; `None` where nobody does. Only a commit decides.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn refresh_held_until(
+    link: &mut Link<'_>,
+    connection: ConnectionId,
+) -> Result<Option<Timestamp>, StoreError> {
+    let row = optional!(link, (String, Timestamp), sql::REFRESH_SHOW, connection)?;
+    Ok(row.and_then(|(state, deadline)| (state != "idle").then_some(deadline)))
 }
 
 /// Gives the row back; false where another holder took it meanwhile.

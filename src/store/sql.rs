@@ -150,7 +150,8 @@ statements! {
 
     // ── refreshes ──
     REFRESH_TAKE = "INSERT INTO refreshes (connection, fence, holder, state, deadline) VALUES ($1, 1, $2, 'prepared', $3) ON CONFLICT (connection) DO UPDATE SET fence = refreshes.fence + 1, holder = excluded.holder, state = 'prepared', deadline = excluded.deadline WHERE refreshes.state = 'idle' OR refreshes.deadline < $4 RETURNING fence";
-    REFRESH_SENT = "UPDATE refreshes SET state = 'sent' WHERE connection = $1 AND fence = $2 AND state = 'prepared' AND deadline > $3";
+    REFRESH_SENT = "UPDATE refreshes SET state = 'sent', deadline = $4 WHERE connection = $1 AND fence = $2 AND state = 'prepared' AND deadline > $3";
+    REFRESH_SHOW = "SELECT state, deadline FROM refreshes WHERE connection = $1";
     REFRESH_DONE = "UPDATE refreshes SET state = 'idle' WHERE connection = $1 AND fence = $2";
 
     // ── grants ──

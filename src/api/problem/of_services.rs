@@ -218,6 +218,9 @@ impl From<TokenFailure> for Problem {
                 Self::new(ProblemKind::Conflict).with_reason(state.as_str()).with_detail(detail)
             }
             TokenFailure::Transient => Self::new(ProblemKind::Provider).with_detail(detail).with_retry_after(SOON),
+            TokenFailure::Busy => {
+                Self::new(ProblemKind::Unavailable).with_reason("busy").with_detail(detail).with_retry_after(SOON)
+            }
             TokenFailure::Throttled(wait) => {
                 Self::new(ProblemKind::ProviderThrottled).with_detail(detail).with_retry_after(wait)
             }
