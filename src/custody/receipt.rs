@@ -52,7 +52,8 @@ pub struct Receipt {
     pub at: Timestamp,
     /// How many leases were alive before, to the minute of their expiry.
     pub leases_ended: i64,
-    /// How many requests in flight were stopped.
+    /// How many requests in flight were stopped, as far as the nodes could say: one whose lease had ended did not report,
+    /// and what two raises of one subject stopped within one look is counted once.
     pub requests_cut: usize,
     /// Whether every node has stopped them, and since when.
     pub confirmation: Option<Confirmation>,

@@ -1,8 +1,8 @@
 use crate::databases::{TestDatabase, TestStore, both_databases};
-use leasehold::store::{Db, Missing, sql};
+use leasehold::store::{Db, Missing, StoreError, sql};
 use sqlx::{Connection, Executor, SqlSafeStr};
 
-both_databases!(every_statement_prepares);
+both_databases!(every_statement_prepares, a_schema_of_a_newer_version_is_refused);
 
 async fn migrated(folder: &tempfile::TempDir) -> Db {
     let url = format!("sqlite:{}", folder.path().join("vault.db").display());
@@ -22,6 +22,18 @@ async fn every_statement_prepares(database: TestDatabase) {
             prepare_each(&mut *connection, sql::POSTGRES).await;
         }
     }
+}
+
+async fn a_schema_of_a_newer_version_is_refused(database: TestDatabase) {
+    let store = TestStore::make(database).await;
+    store.db.migrate().await.unwrap();
+    let (head, tail) = ("INSERT INTO _sqlx_migrations VALUES (9999, 'newer', CURRENT_TIMESTAMP, TRUE, ", ", 0)");
+    let none = if store.db.is_shared() { "'\\x00'" } else { "x'00'" };
+    let newer: &'static str = format!("{head}{none}{tail}").leak();
+    store.db.reader().await.unwrap().link().run(newer).await.unwrap();
+    let refused = store.db.migrate().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Migration(_)), "{refused}");
+    assert!(refused.to_string().contains("run the version that wrote it"), "{refused}");
 }
 
 async fn prepare_each<C: Connection>(connection: &mut C, statements: &[(&str, &'static str)])
