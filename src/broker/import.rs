@@ -4,6 +4,7 @@ use super::{
     Broker, TokenFailure,
     authorize::{Authorization, AuthorizeRefusal, Origin},
     lwa::{self, Client, Grant, TokenCallError},
+    turn::Talk,
 };
 use crate::{
     domain::secrets::RefreshToken,
@@ -14,7 +15,6 @@ use crate::{
         connections::{self, ConnectionRow},
     },
 };
-use tokio::time::Instant;
 
 /// A credential to take in.
 pub struct Import {
@@ -60,7 +60,7 @@ impl Broker {
         let id = permit.object().id;
         let fence = self.turn_await(id).await?;
         let imported = match self.turn_send(id, fence).await {
-            Ok(Some(until)) => self.try_import(permit, import, until).await,
+            Ok(Some(talk)) => self.try_import(permit, import, talk).await,
             Ok(None) => Err(TokenFailure::Transient.into()),
             Err(failure) => Err(failure.into()),
         };
@@ -73,7 +73,7 @@ impl Broker {
         &self,
         permit: Permit<ConnectionImport>,
         import: Import,
-        until: Instant,
+        talk: Talk,
     ) -> Result<ConnectionRow, ImportError> {
         let id = permit.object().id;
         let connection = connections::connection_show(&mut self.options.db.reader().await?.link(), id).await?;
@@ -83,7 +83,7 @@ impl Broker {
         let url = self.options.addresses.token_url(provider);
         let client = Client { id: &client_id, secret: &client_secret };
         let asking = lwa::call(&self.options.dialer, url, provider, client, Grant::Refresh(&import.refresh_token));
-        let answer = tokio::time::timeout_at(until, asking).await.map_err(|_| TokenFailure::Transient)?;
+        let answer = talk.call(&*self.options.clock, asking).await.ok_or(TokenFailure::Transient)?;
         let mut answer = match answer {
             Err(error) if error.failure() == super::provider::Failure::Application => {
                 self.trip_breaker(&connection.provider, &error.word()).await;

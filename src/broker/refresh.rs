@@ -11,7 +11,7 @@ use super::{
     outcome::{CommitToken, MarkDead},
     provider::{Failure, Provider},
     tokens::{Token, TokenFailure},
-    turn::Wait,
+    turn::{Talk, Wait},
 };
 use crate::{
     audit::ChangeError,
@@ -31,7 +31,6 @@ use crate::{
     },
 };
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::time::Instant;
 
 /// How long a connection is left alone after a failure that passes by itself; drawn between this and twice this.
 const REST: Duration = Duration::from_secs(2);
@@ -111,8 +110,8 @@ impl Broker {
             return Err(TokenFailure::Application);
         }
         // The last look before the bytes go: a holder that slept lost its fence or its deadline.
-        let until = self.turn_send(id, fence).await?.ok_or(TokenFailure::Transient)?;
-        match self.ask(&errand, until).await {
+        let talk = self.turn_send(id, fence).await?.ok_or(TokenFailure::Transient)?;
+        match self.ask(&errand, &talk).await {
             Some(Ok(answer)) => self.settle(errand, fence, answer).await,
             Some(Err(error)) => Err(self.judge(errand, fence, &error).await?),
             None => Err(TokenFailure::Transient),
@@ -179,16 +178,13 @@ impl Broker {
         Ok((row.client_id, secret))
     }
 
-    /// Calls the provider; a dead grant is confirmed by one more call. `None` where it was not over by `until`, after which
-    /// another node may ask.
-    async fn ask(&self, errand: &Errand, until: Instant) -> Option<Result<TokenAnswer, TokenCallError>> {
-        let asking = async {
-            match self.ask_once(errand).await {
-                Err(error) if error.failure() == Failure::Grant => self.ask_once(errand).await,
-                answered => answered,
-            }
-        };
-        tokio::time::timeout_at(until, asking).await.ok()
+    /// Calls the provider; a dead grant is confirmed by one more call. `None` where the time for that is over.
+    async fn ask(&self, errand: &Errand, talk: &Talk) -> Option<Result<TokenAnswer, TokenCallError>> {
+        let clock = &*self.options.clock;
+        match talk.call(clock, self.ask_once(errand)).await? {
+            Err(error) if error.failure() == Failure::Grant => talk.call(clock, self.ask_once(errand)).await,
+            answered => Some(answered),
+        }
     }
 
     async fn ask_once(&self, errand: &Errand) -> Result<TokenAnswer, TokenCallError> {

@@ -4,7 +4,7 @@
 use super::{Broker, lwa::CALL_LIMIT, tokens::TokenFailure};
 use crate::{
     audit::{Batch, Change, ChangeError},
-    clock::{APART_MAX, Timestamp},
+    clock::{APART_MAX, Clock, Timestamp, Uptime},
     entropy::make_array,
     id::{ConnectionId, NodeId},
     store::refreshes::{self, RefreshFence},
@@ -24,6 +24,28 @@ const _: () = assert!(SENT.as_secs() >= TALK.as_secs() + 2 * APART_MAX.as_secs()
 const POLL: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 /// How long an owner waits for the turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a conversation with the provider may go on. Kept on two clocks: timers stand still while the host is suspended,
+/// and uptime does not.
+pub(super) struct Talk {
+    until: Instant,
+    until_uptime: Uptime,
+}
+
+impl Talk {
+    fn begin(clock: &dyn Clock) -> Self {
+        Self { until: Instant::now() + TALK, until_uptime: clock.uptime().plus(TALK) }
+    }
+
+    /// Makes one call; `None` where it was not over in time, or would have begun too late, after which another node may
+    /// talk.
+    pub(super) async fn call<T>(&self, clock: &dyn Clock, call: impl Future<Output = T>) -> Option<T> {
+        if clock.uptime() >= self.until_uptime {
+            return None;
+        }
+        tokio::time::timeout_at(self.until, call).await.ok()
+    }
+}
 
 /// What waits longer each time, with a jitter: many nodes may wait for one turn.
 pub(super) struct Wait(Duration);
@@ -74,17 +96,13 @@ impl Broker {
         Err(TokenFailure::Busy)
     }
 
-    /// Says that the request goes out now, and returns until when the conversation must be over; `None` where the turn was
-    /// lost, and nothing may be sent.
-    pub(super) async fn turn_send(
-        &self,
-        id: ConnectionId,
-        fence: RefreshFence,
-    ) -> Result<Option<Instant>, TokenFailure> {
+    /// Says that the request goes out now, and begins the conversation; `None` where the turn was lost, and nothing may be
+    /// sent.
+    pub(super) async fn turn_send(&self, id: ConnectionId, fence: RefreshFence) -> Result<Option<Talk>, TokenFailure> {
         // From before the commit, whose time the others go by.
-        let until = Instant::now() + TALK;
+        let talk = Talk::begin(&*self.options.clock);
         let is_sent = self.options.sequencer.commit(MarkSent { connection: id, fence }).await?.output;
-        Ok(is_sent.then_some(until))
+        Ok(is_sent.then_some(talk))
     }
 
     /// Gives the turn back. A failure is only told: the deadline gives it back as well.
@@ -140,5 +158,42 @@ impl Change for GiveBack {
     async fn apply(&self, batch: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
         refreshes::refresh_done(&mut batch.link(), self.connection, self.fence).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// A host's uptime, which a suspension moves on while its timers stand still.
+    struct Suspended(AtomicU64);
+
+    impl Clock for Suspended {
+        fn now(&self) -> Timestamp {
+            SystemClock.now()
+        }
+
+        fn uptime(&self) -> Uptime {
+            SystemClock.uptime().plus(Duration::from_secs(self.0.load(Ordering::SeqCst)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_slept_past_its_turn_makes_no_call() {
+        let clock = Suspended(AtomicU64::new(0));
+        let talk = Talk::begin(&clock);
+        assert_eq!(talk.call(&clock, async { 1 }).await, Some(1));
+        clock.0.store(TALK.as_secs(), Ordering::SeqCst);
+        let called = talk.call(&clock, async { panic!("it was called") }).await;
+        assert!(called.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_outlasts_the_turn_is_given_up() {
+        let clock = Suspended(AtomicU64::new(0));
+        let talk = Talk::begin(&clock);
+        assert!(talk.call(&clock, std::future::pending::<()>()).await.is_none());
     }
 }
