@@ -91,6 +91,8 @@ ids! {
     LeaseId,
     /// A key of the hierarchy: master, tenant, data, lease.
     KeyId,
+    /// A key that signs checkpoints.
+    SignerId,
     /// A revocation's receipt.
     ReceiptId,
     /// A committed batch of operations.

@@ -9,7 +9,7 @@
 //! | 4 doors | `api`, `gateway`, `web` | how callers come in; doors never import each other |
 //! | 3 services | `audit`, `keyring`, `fleet`, `identity`, `broker`, `custody`, `register`, `vault` | each imports only those named before it |
 //! | 2 memory and hardware | `store`, `seal` | the database, and what the master key rests on |
-//! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope` | no I/O, no clock, no randomness of their own |
+//! | 1 pure mechanisms | `domain`, `policy`, `merkle`, `envelope`, `evidence` | no I/O, no clock, no randomness of their own |
 //! | 0 words | `secret`, `clock`, `entropy`, `id`, `peer` | what everything is said in |
 
 pub mod api;
@@ -23,6 +23,7 @@ pub mod dev;
 pub mod domain;
 pub mod entropy;
 pub mod envelope;
+pub mod evidence;
 pub mod fleet;
 pub mod gateway;
 pub mod id;

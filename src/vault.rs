@@ -1,7 +1,7 @@
 //! The vault: the services, put together, as the doors hold it.
 
 use crate::{
-    audit::{Sequencer, SequencerOptions, StartError},
+    audit::{Checkpointer, CheckpointerOptions, Sequencer, SequencerOptions, StartError, log_origin},
     broker::{Addresses, Broker, BrokerOptions, dialer::Dialer, provider::Catalogue},
     clock::Clock,
     custody::{Custody, InFlight},
@@ -11,7 +11,7 @@ use crate::{
     identity::Identity,
     keyring::Keyring,
     register::{Register, RegisterOptions},
-    store::{Claim, Db},
+    store::{Claim, Db, vault},
 };
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct Vault {
     pub db: Db,
     /// The order of events.
     pub sequencer: Sequencer,
+    /// The signed checkpoints of the log.
+    pub checkpointer: Arc<Checkpointer>,
     /// The keys.
     pub keyring: Arc<Keyring>,
     /// Who is calling.
@@ -78,6 +80,7 @@ impl Vault {
         let sequencing =
             SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy), node };
         let (sequencer, task) = Sequencer::start(sequencing).await?;
+        let row = vault::vault_show(&mut db.reader().await?.link()).await?.ok_or(StartError::NoVault)?;
         let fleet = Fleet::new(FleetOptions {
             db: db.clone(),
             sequencer: sequencer.clone(),
@@ -88,6 +91,15 @@ impl Vault {
         let dialer = dialer.under(fleet.lease());
         let keyring =
             Arc::new(Keyring::sealed(db.clone(), sequencer.clone(), Arc::clone(&clock), Arc::clone(&entropy)));
+        let signer: Arc<Keyring> = Arc::clone(&keyring);
+        let checkpointer = Arc::new(Checkpointer::new(CheckpointerOptions {
+            db: db.clone(),
+            sequencer: sequencer.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            signer,
+            origin: log_origin(row.vault),
+        }));
         let identity = Arc::new(Identity::new(
             db.clone(),
             sequencer.clone(),
@@ -133,6 +145,7 @@ impl Vault {
             Self {
                 db,
                 sequencer,
+                checkpointer,
                 keyring,
                 identity,
                 broker,

@@ -8,6 +8,7 @@ use super::{
     problem::{Problem, ProblemBody},
 };
 use crate::{
+    audit::on_behalf,
     broker::NewApplication,
     clock::Timestamp,
     domain::secrets::ClientSecret,
@@ -97,7 +98,7 @@ async fn application_set(
     let new = NewApplication { provider, client_id, client_secret: ClientSecret(client_secret), public_id, draft };
     // Two steps follow each other: the commit, and closing the breaker that the old secret tripped.
     let broker = std::sync::Arc::clone(&state.vault.broker);
-    let set = tokio::spawn(async move { broker.application_set(permit, new).await });
+    let set = tokio::spawn(on_behalf(async move { broker.application_set(permit, new).await }));
     let row = set.await.map_err(|error| Problem::broken(&error))??;
     Ok(Json(row.into()))
 }

@@ -9,6 +9,7 @@ use super::{
     problem::{Problem, ProblemBody},
 };
 use crate::{
+    audit::on_behalf,
     broker::{
         Import,
         provider::{AccountKind, Region},
@@ -193,7 +194,7 @@ async fn connection_import(
     let import = Import { account, refresh_token: RefreshToken(refresh_token) };
     // Detached: once the provider has answered, a caller that went away must not lose what it answered.
     let broker = std::sync::Arc::clone(&state.vault.broker);
-    let imported = tokio::spawn(async move { broker.import(permit, import).await });
+    let imported = tokio::spawn(on_behalf(async move { broker.import(permit, import).await }));
     let row = imported.await.map_err(|error| Problem::broken(&error))??;
     Ok(Json(row.into()))
 }

@@ -8,6 +8,7 @@ use super::{
     problem::{Problem, ProblemBody},
 };
 use crate::{
+    audit::on_behalf,
     broker::{BegunBy, ConsentError, ConsentReturn, StoreVisit},
     clock::Timestamp,
     id::ConnectionId,
@@ -119,7 +120,7 @@ pub(super) async fn consent_callback(
     };
     let broker = std::sync::Arc::clone(&state.vault.broker);
     // A browser that goes away must not leave a code half exchanged.
-    let ending = tokio::spawn(async move { broker.consent_end(&provider, came).await });
+    let ending = tokio::spawn(on_behalf(async move { broker.consent_end(&provider, came).await }));
     let ended = ending.await.unwrap_or(Err(ConsentError::Unknown));
     page(&ended.map(|ended| ended.connection.name))
 }

@@ -12,6 +12,7 @@ mod consent;
 mod credential;
 mod cuts;
 mod events;
+mod export;
 mod grants;
 mod guard;
 mod health;
@@ -21,6 +22,8 @@ mod keys;
 mod oauth;
 pub mod page;
 pub mod problem;
+mod proof;
+mod receipted;
 mod request_id;
 mod seal;
 mod shown_once;
@@ -152,6 +155,7 @@ pub fn router(state: ApiState) -> Router {
     router
         .method_not_allowed_fallback(|| async { Problem::new(ProblemKind::MethodNotAllowed) })
         .fallback(|| async { Problem::not_found() })
+        .layer(middleware::from_fn_with_state(state.clone(), receipted::receipted))
         .layer(body_limit)
         .layer(middleware::from_fn(guard::catch_panic))
         .layer(middleware::from_fn_with_state(state.clone(), guard::limit_time))
@@ -176,6 +180,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         .merge(connections::router())
         .merge(grants::router())
         .merge(audit::router())
+        .merge(proof::router())
+        .merge(export::router())
         .merge(keys::router())
         .merge(seal::router())
         // ── tokens, credentials, consent, cuts, events ──

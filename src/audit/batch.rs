@@ -268,6 +268,11 @@ impl<'c> Batch<'c> {
         }
     }
 
+    /// Returns the sequence numbers of what was appended since.
+    pub(super) fn since(&self, mark: &Mark) -> std::ops::Range<i64> {
+        mark.next_seq..self.next_seq
+    }
+
     pub(super) fn return_to(&mut self, mark: Mark) {
         self.next_seq = mark.next_seq;
         self.announced_seqs.retain(|seq| *seq < mark.next_seq);

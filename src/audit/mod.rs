@@ -5,16 +5,26 @@
 //! mean: a use is fences and an event, and a change brings its own code.
 
 mod batch;
+mod checkpoint;
 mod operation;
+mod receipt;
+mod recorded;
 mod refusals;
 mod sequencer;
+mod signer;
+mod tree;
 pub mod verify;
 mod witness;
 mod worker;
 mod writer;
 
 pub use batch::Batch;
+pub use checkpoint::{CheckpointError, Checkpointer, CheckpointerOptions, Signed};
 pub use operation::{
     Admitted, Change, ChangeError, Committed, Effect, FenceRefusal, Fenced, SubmitError, Use, UseError,
 };
+pub use receipt::ExportError;
+pub use recorded::{on_behalf, recording};
 pub use sequencer::{Announcement, Health, Sequencer, SequencerOptions, StartError};
+pub use signer::{SignError, Signer, log_origin};
+pub use tree::{ProofError, StoredTree};

@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use futures_util::future::BoxFuture;
+use std::ops::Range;
 use tokio::sync::oneshot;
 
 /// The use of a lease: admitted if its fences stand at the moment of the commit.
@@ -219,12 +220,14 @@ pub enum ChangeError<R> {
 }
 
 /// A change that is durable.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Committed<T> {
     /// What it yielded.
     pub output: T,
     /// When it was committed.
     pub at: Timestamp,
+    /// The sequence numbers of its entries.
+    pub entries: Range<i64>,
 }
 
 /// An operation on its way through the sequencer.
@@ -250,6 +253,8 @@ pub(super) trait PendingChange: Send {
     fn fences(&self) -> Vec<Fence>;
     /// Applies it; `Ok(false)` where it was refused and has to be rolled back.
     fn apply<'a>(&'a mut self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// Keeps which entries it appended.
+    fn keep_entries(&mut self, entries: Range<i64>);
     fn answer(self: Box<Self>, at: Timestamp);
     fn fail(self: Box<Self>, error: SubmitError);
 }
@@ -260,6 +265,7 @@ pub(super) type ChangeReply<C> = Result<Committed<<C as Change>::Output>, Change
 pub(super) struct TypedChange<C: Change> {
     pub(super) change: C,
     pub(super) verdict: Option<Verdict<C>>,
+    pub(super) entries: Range<i64>,
     pub(super) reply: oneshot::Sender<ChangeReply<C>>,
 }
 
@@ -289,10 +295,15 @@ impl<C: Change + Sync> PendingChange for TypedChange<C> {
         })
     }
 
+    fn keep_entries(&mut self, entries: Range<i64>) {
+        self.entries = entries;
+    }
+
     fn answer(self: Box<Self>, at: Timestamp) {
         let verdict = self.verdict.unwrap_or(Err(ChangeError::Unrecorded(SubmitError::CallerEnded)));
         // Who no longer waits loses the answer, not the change.
-        let _ = self.reply.send(verdict.map(|output| Committed { output, at }));
+        let entries = self.entries;
+        let _ = self.reply.send(verdict.map(|output| Committed { output, at, entries }));
     }
 
     fn fail(self: Box<Self>, error: SubmitError) {
@@ -301,8 +312,8 @@ impl<C: Change + Sync> PendingChange for TypedChange<C> {
 }
 
 impl<T> Committed<T> {
-    /// Keeps the time and changes the output.
+    /// Keeps the time and the entries, and changes the output.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Committed<U> {
-        Committed { output: change(self.output), at: self.at }
+        Committed { output: change(self.output), at: self.at, entries: self.entries }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     operation::{
         Admitted, Change, ChangeError, ChangeReply, Pending, PendingUse, SubmitError, TypedChange, Use, UseError,
     },
+    recorded,
     refusals::Sameness,
     witness::Witness,
     worker::Worker,
@@ -157,8 +158,10 @@ impl Sequencer {
     /// take it.
     pub async fn commit<C: Change + Sync>(&self, change: C) -> ChangeReply<C> {
         let (reply, answer) = oneshot::channel();
-        self.send(Pending::Change(Box::new(TypedChange { change, verdict: None, reply })))?;
-        answer.await.unwrap_or(Err(ChangeError::Unrecorded(SubmitError::Closed)))
+        self.send(Pending::Change(Box::new(TypedChange { change, verdict: None, entries: 0..0, reply })))?;
+        let committed = answer.await.unwrap_or(Err(ChangeError::Unrecorded(SubmitError::Closed)))?;
+        recorded::note(committed.entries.clone());
+        Ok(committed)
     }
 
     /// Appends an event that nobody waits for. It is lost, and counted, where too much waits.

@@ -260,6 +260,7 @@ impl Carrying<'_> {
                 batch.link().run("SAVEPOINT change").await?;
                 if change.apply(batch).await? {
                     batch.link().run("RELEASE SAVEPOINT change").await?;
+                    change.keep_entries(batch.since(&mark));
                 } else {
                     batch.link().run("ROLLBACK TO SAVEPOINT change").await?;
                     batch.link().run("RELEASE SAVEPOINT change").await?;

@@ -1,26 +1,28 @@
-//! `leasehold audit`: reads the log from a server, or recomputes all of it from the database, which needs no server.
+//! `leasehold audit`: reads the log from a server, takes a chain of it away, and checks what was taken away, which needs
+//! no server.
+
+mod export;
+mod verify;
 
 use super::{
     client::ServerOptions,
     failure::Failure,
-    output::{Column, Form},
-    progress::Progress,
-};
-use crate::{
-    audit::verify,
-    config::{Config, DatabaseUrl},
-    server::assembly,
-    store::{Missing, log},
+    output::{self, Column, Form},
 };
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
     /// Show the newest entries
     Tail(Tail),
-    /// Recompute the log from the database: every hash, chain and the root
-    Verify(Verify),
+    /// Take a customer's whole chain away, with the proofs that it is complete
+    Export(export::Export),
+    /// Check a receipt or an export, or recompute the log from the database; needs no server
+    Verify(verify::Verify),
+    /// Print the newest signed checkpoint: keep it, to check later that the log went on from it
+    Checkpoint,
+    /// Print the public keys that sign checkpoints, one a line
+    Keys,
 }
 
 #[derive(Args, Debug)]
@@ -28,21 +30,6 @@ pub(super) struct Tail {
     /// How many entries
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
     lines: u32,
-    #[command(flatten)]
-    form: Form,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Verify {
-    /// Recompute everything, which reads the whole log
-    #[arg(long)]
-    full: bool,
-    /// sqlite:PATH or postgres://USER@HOST/NAME; the configuration's where it is not given
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
-    /// The configuration, leasehold.toml
-    #[arg(long, env = "LEASEHOLD_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(flatten)]
     form: Form,
 }
@@ -61,7 +48,18 @@ impl Audit {
     pub(super) async fn run(self, server: &ServerOptions) -> Result<(), Failure> {
         match self {
             Self::Tail(command) => command.run(server).await,
+            Self::Export(command) => command.run(server).await,
             Self::Verify(command) => command.run().await,
+            Self::Checkpoint => {
+                let note = server.client()?.get_text("/v1/audit/checkpoint").await?;
+                output::say(note.trim_end_matches('\n'))
+            }
+            Self::Keys => {
+                let answer = server.client()?.get("/v1/audit/keys").await?;
+                let keys = answer.pointer("/keys").and_then(serde_json::Value::as_array);
+                let keys = keys.into_iter().flatten().filter_map(|key| key.get("verifier")?.as_str());
+                output::say(&keys.collect::<Vec<_>>().join("\n"))
+            }
         }
     }
 }
@@ -73,33 +71,5 @@ impl Tail {
         // The newest come first; a tail ends with them.
         entries.sort_by_key(|entry| entry.get("seq").and_then(serde_json::Value::as_i64));
         self.form.list(&entries, COLUMNS)
-    }
-}
-
-impl Verify {
-    async fn run(self) -> Result<(), Failure> {
-        if !self.full {
-            return Err(Failure::usage(
-                "say --full: it recomputes the whole log, and is the only verification there is",
-            ));
-        }
-        let mut config = Config::load(self.config.as_deref(), std::env::vars_os())?;
-        if let Some(url) = &self.database {
-            config.database.url = DatabaseUrl::parse(url).map_err(|why| Failure::usage(format!("--database {why}")))?;
-        }
-        let db = assembly::database_open(&config, Missing::Refuse).await?;
-        let head = log::head_show(&mut db.reader().await?.link()).await?;
-        let mut progress = Progress::begin("entries", u64::try_from(head.size).unwrap_or(0));
-        let verified = verify::verify_log(&db, |done| progress.reach(u64::try_from(done).unwrap_or(0))).await;
-        progress.end();
-        db.close().await;
-        let verified = verified?;
-        self.form.show(&serde_json::json!({
-            "verified": true,
-            "entries": verified.entries,
-            "chains": verified.chains,
-            "erased": verified.erased,
-            "root": data_encoding::BASE64.encode(verified.root.as_bytes()),
-        }))
     }
 }

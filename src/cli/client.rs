@@ -13,6 +13,8 @@ use url::Url;
 
 /// A revocation answers when it is true on every node, which takes longer than other calls.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// A long chain is sent as fast as both sides can.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(6 * 3_600);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// The most items in one page of a listing.
 const PAGE: &str = "200";
@@ -109,6 +111,17 @@ impl Client {
     /// Reads a page of `path` with a query.
     pub(crate) async fn get_with(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
         self.send(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Reads text.
+    pub(crate) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let response = self.answer(self.request(Method::GET, path)).await?;
+        response.text().await.map_err(|source| self.unreachable(&source))
+    }
+
+    /// Begins to read a body that may be long.
+    pub(crate) async fn download(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, ClientError> {
+        self.answer(self.request(Method::GET, path).query(query).timeout(DOWNLOAD_LIMIT)).await
     }
 
     /// Reads every page of a listing.
@@ -208,7 +221,7 @@ impl Client {
         Ok(response)
     }
 
-    fn unreachable(&self, source: &reqwest::Error) -> ClientError {
+    pub(super) fn unreachable(&self, source: &reqwest::Error) -> ClientError {
         ClientError::Unreachable { server: self.base.origin().ascii_serialization(), cause: cause_of(source) }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     audit::{StartError, verify::VerifyError},
     config::{ConfigError, SecretUnreadable},
     dev::DevError,
+    evidence::Flaw,
     keyring::init::InitError,
     register::RegisterError,
     seal::{KeyFileError, PassphraseError},
@@ -54,6 +55,8 @@ pub(super) enum Failure {
     Register(#[from] RegisterError),
     #[error("the audit log does not verify: {0}")]
     Verify(#[from] VerifyError),
+    #[error("it does not verify: {0}")]
+    Evidence(#[from] Flaw),
 }
 
 impl Failure {

@@ -16,7 +16,7 @@ pub use receipt::{
 };
 
 use crate::{
-    audit::{Batch, Change, ChangeError, Sequencer, SubmitError},
+    audit::{Batch, Change, ChangeError, Sequencer, SubmitError, on_behalf},
     broker::Broker,
     clock::Clock,
     domain::{
@@ -284,7 +284,7 @@ impl Custody {
             entropy: Arc::clone(&self.entropy),
         };
         let custody = Arc::clone(self);
-        let ending = tokio::spawn(async move {
+        let ending = tokio::spawn(on_behalf(async move {
             let made = custody.sequencer.commit(make).await?.output;
             let unconfirmed = made.receipt.clone();
             match custody.confirm(made).await {
@@ -295,7 +295,7 @@ impl Custody {
                     Ok(unconfirmed)
                 }
             }
-        });
+        }));
         ending.await.unwrap_or(Err(CustodyError::Unrecorded(SubmitError::Closed)))
     }
 

@@ -25,6 +25,13 @@ words! {
         EverythingRevoked = "vault.revoked",
         /// A lease-token key was made.
         LeaseKeyMade = "key.lease_made",
+        /// A key that signs checkpoints was made, and introduced by the one before it.
+        SignerMade = "key.signer_made",
+
+        /// The newest entries of all tenants were committed, as the root of a map.
+        HeadsCommitted = "log.heads_committed",
+        /// The payloads of a stretch of a chain were erased; their hashes stay.
+        PayloadsErased = "log.payloads_erased",
 
         /// A tenant was added.
         TenantAdded = "tenant.added",

@@ -2,7 +2,7 @@
 
 use crate::{
     envelope::{MalformedPlaintext, Sealable},
-    secret::{SecretBuffer, SecretText},
+    secret::{SecretBuffer, SecretKey, SecretText},
 };
 
 macro_rules! text_secrets {
@@ -40,4 +40,20 @@ text_secrets! {
     AccessToken = "access-token",
     /// The secret of our own application at a provider.
     ClientSecret = "client-secret",
+}
+
+/// What a signing key (Ed25519, RFC 8032 §5.1.5) is made of.
+#[derive(Debug)]
+pub struct SigningSeed(pub SecretKey);
+
+impl Sealable for SigningSeed {
+    const PURPOSE: &'static str = "signing-seed";
+
+    fn plaintext(&self) -> &[u8] {
+        self.0.expose()
+    }
+
+    fn from_plaintext(plaintext: SecretBuffer) -> Result<Self, MalformedPlaintext> {
+        SecretKey::from_slice(&plaintext).map(Self).ok_or(MalformedPlaintext { purpose: Self::PURPOSE })
+    }
 }

@@ -4,6 +4,7 @@
 mod budget;
 pub mod init;
 mod leases;
+mod signer;
 
 pub use leases::TokenError;
 
@@ -45,6 +46,8 @@ struct Open {
     leases: RwLock<LeaseKeys>,
     /// The newest look for lease keys of other nodes.
     look: tokio::sync::Mutex<leases::Look>,
+    /// The key that signs checkpoints, once it was asked for.
+    signer: tokio::sync::Mutex<Option<Arc<signer::LogSigner>>>,
     tenants: Cache<TenantId, Arc<TenantKey>>,
     data: Cache<KeyId, Arc<DataKey>>,
 }
@@ -159,6 +162,7 @@ impl Keyring {
             master,
             leases: RwLock::new(leases),
             look: tokio::sync::Mutex::default(),
+            signer: tokio::sync::Mutex::default(),
             tenants: Cache::new(CACHED_KEYS),
             data: Cache::new(CACHED_KEYS),
         };

@@ -22,7 +22,7 @@ pub fn root_of(leaves: &[Hash]) -> Hash {
 /// [`OutOfTree`] where there is no such leaf.
 pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Result<Vec<Hash>, OutOfTree> {
     if index >= leaves.len() {
-        return Err(OutOfTree { asked: index, size: leaves.len() });
+        return Err(OutOfTree { asked: index as u64, size: leaves.len() as u64 });
     }
     let mut proof = Vec::new();
     path(leaves, index, &mut proof);
@@ -36,7 +36,7 @@ pub fn inclusion_proof(leaves: &[Hash], index: usize) -> Result<Vec<Hash>, OutOf
 /// [`OutOfTree`] where `size` is 0, of which nothing can be proven, or more leaves than there are.
 pub fn consistency_proof(leaves: &[Hash], size: usize) -> Result<Vec<Hash>, OutOfTree> {
     if size == 0 || size > leaves.len() {
-        return Err(OutOfTree { asked: size, size: leaves.len() });
+        return Err(OutOfTree { asked: size as u64, size: leaves.len() as u64 });
     }
     let mut proof = Vec::new();
     subproof(leaves, size, Known::Yes, &mut proof);
@@ -48,9 +48,9 @@ pub fn consistency_proof(leaves: &[Hash], size: usize) -> Result<Vec<Hash>, OutO
 #[error("no proof about {asked} in a tree of {size} leaves")]
 pub struct OutOfTree {
     /// The index or size asked about.
-    pub asked: usize,
+    pub asked: u64,
     /// The leaves there are.
-    pub size: usize,
+    pub size: u64,
 }
 
 /// Whether the verifier knows the root of the subtree at hand, because it is the older tree as a whole.

@@ -243,6 +243,10 @@ actions! {
     ReceiptShow(OfTenant<ReceiptId>) = "receipt.show"                          [Yes  Yes     Yes       Yes     Yes];
     /// Reads the audit log: a customer's people their own chain, staff all of it.
     AuditRead(Share) = "audit.read"                                            [Yes  Yes     Yes       Yes     Yes];
+    /// Reads checkpoints, tiles of hashes, and the keys that sign: nothing of what the entries say.
+    CheckpointRead(VaultWide) = "audit.checkpoint-read"                        [Yes  Yes     Yes       Yes     Yes];
+    /// Takes a chain of the audit log away, with its proofs.
+    AuditExport(Share) = "audit.export"                                        [Yes  No      No        Yes     Yes];
     /// Follows revocations and changes as they happen.
     EventsRead(Share) = "events.read"                                          [Yes  Yes     Yes       Yes     Yes];
 

@@ -159,6 +159,7 @@ pub async fn serve_doors(config: &Config, doors: Doors, shutdown: CancellationTo
 
     let background = tokio_util::task::TaskTracker::new();
     background.spawn(upkeep::keep_up(vault.clone(), shutdown.clone()));
+    background.spawn(Arc::clone(&vault.checkpointer).run(shutdown.clone()));
     background.spawn(metrics.keep_up(shutdown.clone()));
     background.spawn(jobs_resume(vault.clone()));
     background.close();

@@ -257,6 +257,47 @@ pub async fn entry_leaf(link: &mut Link<'_>, seq: i64) -> Result<Option<Hash>, S
     leaf_hash.map(Some).map_err(|_| StoreError::corrupt("entries", "leaf_hash", seq))
 }
 
+/// Reads one entry; `None` where the log is shorter.
+///
+/// # Errors
+/// Where the row is corrupt, or the database fails.
+pub async fn entry_show(link: &mut Link<'_>, seq: i64) -> Result<Option<EntryRow>, StoreError> {
+    let found = entry_page(link, Stretch::From(seq), 1).await?;
+    Ok(found.into_iter().find(|entry| entry.head.seq == seq))
+}
+
+/// Reads the leaf hashes of the entries from `from` to before `to`.
+///
+/// # Errors
+/// Where an entry is missing or corrupt, or the database fails.
+pub async fn entry_leaves(link: &mut Link<'_>, from: i64, to: i64) -> Result<Vec<Hash>, StoreError> {
+    let found = rows!(link, (i64, Vec<u8>), sql::ENTRY_LEAVES, from, to)?;
+    let mut leaves = Vec::with_capacity(found.len());
+    for (due, (seq, leaf_hash)) in (from..to).zip(found) {
+        let leaf_hash =
+            leaf_hash.as_slice().try_into().map_err(|_| StoreError::corrupt("entries", "leaf_hash", seq))?;
+        if seq != due {
+            return Err(StoreError::corrupt("entries", "seq", due));
+        }
+        leaves.push(leaf_hash);
+    }
+    // What is missing at the end leaves no row to compare with.
+    let next = from + i64::try_from(leaves.len()).expect("as many rows as were asked for");
+    if next == to { Ok(leaves) } else { Err(StoreError::corrupt("entries", "seq", next)) }
+}
+
+/// Reads the newest entry of every tenant's chain, by tenant. Reads one row a tenant.
+///
+/// # Errors
+/// Where a row is corrupt, or the database fails.
+pub async fn chain_heads_list(link: &mut Link<'_>) -> Result<Vec<(TenantId, ChainHead)>, StoreError> {
+    let found = rows!(link, (TenantId, i64, Vec<u8>), sql::TENANT_HEADS)?;
+    let head = |(tenant, tenant_seq, leaf_hash): (TenantId, i64, Vec<u8>)| {
+        Ok((tenant, ChainHead { tenant_seq, leaf_hash: parse_chain_hash(tenant, &leaf_hash)? }))
+    };
+    found.into_iter().map(head).collect()
+}
+
 /// Lists up to `limit` announced entries from `from` to before `to`, oldest first.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! each change has its place in the order of events.
 
 pub mod applications;
+pub mod checkpoints;
 mod claim;
 pub mod connections;
 pub mod consents;
@@ -22,9 +23,11 @@ pub mod nodes;
 mod notices;
 pub mod postgres;
 pub mod refreshes;
+pub mod signers;
 pub mod sql;
 pub mod sub_processors;
 pub mod tenants;
+pub mod tiles;
 pub mod typed_documents;
 pub mod users;
 pub mod vault;

@@ -27,6 +27,17 @@ statements! {
     ENTRY_TENANT_PAGE = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE tenant = $1 AND tenant_seq >= $2 ORDER BY tenant_seq LIMIT $3";
     ENTRY_TENANT_TAIL = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE tenant = $1 AND tenant_seq < $2 ORDER BY tenant_seq DESC LIMIT $3";
     ENTRY_LEAF = "SELECT leaf_hash FROM entries WHERE seq = $1";
+    ENTRY_LEAVES = "SELECT seq, leaf_hash FROM entries WHERE seq >= $1 AND seq < $2 ORDER BY seq";
+    TENANT_HEADS = "SELECT tenant, tenant_seq, leaf_hash FROM tenant_heads ORDER BY tenant";
+    TILE_SHOW = "SELECT hashes FROM tiles WHERE level = $1 AND place = $2";
+    TILE_ROOTS = "SELECT place, root FROM tiles WHERE level = $1 AND place >= $2 AND place < $3 ORDER BY place";
+    TILE_NEWEST = "SELECT MAX(place) FROM tiles WHERE level = $1";
+    TILE_INSERT = "INSERT INTO tiles (level, place, hashes, root) VALUES ($1, $2, $3, $4) ON CONFLICT (level, place) DO NOTHING";
+    CHECKPOINT_INSERT = "INSERT INTO checkpoints (size, map_seq, map_size, note, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (size) DO NOTHING";
+    CHECKPOINT_NEWEST = "SELECT size, map_seq, map_size, note, created_at FROM checkpoints ORDER BY size DESC LIMIT 1";
+    SIGNER_INSERT = "INSERT INTO signers (id, number, verifier, introduction, key, seed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SIGNER_NEWEST = "SELECT id, number, verifier, introduction, key, seed, created_at FROM signers ORDER BY number DESC LIMIT 1";
+    SIGNER_LIST = "SELECT number, verifier, introduction, created_at FROM signers ORDER BY number";
     ENTRIES_ANNOUNCED = "SELECT seq, at, tenant, kind, payload FROM entries WHERE announced AND seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3";
     ENTRY_TAIL = "SELECT seq, at, tenant, tenant_seq, tenant_prev, kind, payload_hash, leaf_hash, salt, payload FROM entries WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
 

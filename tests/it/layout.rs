@@ -8,7 +8,7 @@ use std::{
 /// The floors of `src/lib.rs`. Within the third, a service imports only those before it.
 const FLOORS: &[(&[&str], u8)] = &[
     (&["secret", "clock", "entropy", "id", "peer"], 0),
-    (&["domain", "policy", "merkle", "envelope"], 1),
+    (&["domain", "policy", "merkle", "envelope", "evidence"], 1),
     (&["store", "seal"], 2),
     (&["audit", "keyring", "fleet", "identity", "broker", "custody", "register", "vault"], 3),
     (&["api", "gateway", "web"], 4),

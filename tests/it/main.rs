@@ -12,6 +12,7 @@ mod databases;
 mod deploy;
 mod dev;
 mod envelope;
+mod evidence;
 mod fleet;
 mod gateway;
 #[path = "../support/history.rs"]

@@ -2,7 +2,7 @@
 
 use super::{Problem, ProblemKind, SOON};
 use crate::{
-    audit::{ChangeError, FenceRefusal, SubmitError, UseError},
+    audit::{ChangeError, CheckpointError, ExportError, FenceRefusal, ProofError, SignError, SubmitError, UseError},
     broker::{ApplicationError, AuthorizeRefusal, ConsentError, ImportError, TokenCallError, TokenFailure},
     custody::{CustodyError, CutRefusal},
     identity::PersonError,
@@ -267,6 +267,36 @@ impl From<ConsentError> for Problem {
             ConsentError::State(_) | ConsentError::NoPage | ConsentError::NoApplication | ConsentError::Declined => {
                 Self::new(ProblemKind::Conflict).with_reason(error.word()).with_detail(error.to_string())
             }
+        }
+    }
+}
+
+impl From<CheckpointError> for Problem {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Sign(SignError::Sealed) => Self::from(KeyringError::Sealed),
+            CheckpointError::Sign(SignError::Store(error)) | CheckpointError::Store(error) => error.into(),
+            CheckpointError::Unrecorded(error) => error.into(),
+            CheckpointError::Sign(SignError::Failed(_)) | CheckpointError::Forked { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ProofError> for Problem {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::OutOfTree(_) => Self::malformed("older", error.to_string()),
+            ProofError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Older(error) => Self::from(ProofError::OutOfTree(error)),
+            ExportError::Checkpoint(error) => error.into(),
+            ExportError::Store(error) => error.into(),
         }
     }
 }

@@ -130,6 +130,7 @@ impl RowTest<'_> {
     async fn send(&self, key: Option<&str>, object: &Object) -> Answer {
         let path = self.path.replace("{id}", &object.id).replace("{key}", &object.key);
         let path = path.replace("{sub_processor}", &self.world.sub_processor).replace("{provider}", PROVIDER);
+        let path = path.replace("{seq}", &object.key).replace("{*tile}", "0/000.p/1");
         assert!(!path.contains('{'), "nothing fills {path}");
         self.world.send(self.method, &format!("{path}{}", object.query), key, object.body.clone()).await
     }
@@ -146,7 +147,10 @@ impl RowTest<'_> {
         let tenant_id = tenant.map_or_else(|| nobodys.clone(), |tenant| tenant.id.clone());
         let mut object = Object { id: nobodys.clone(), key: nobodys.clone(), body: self.body(), ..Object::default() };
         match (self.row.on, tenant) {
+            (On::Nothing, _) if self.row.operation == "consistency_show" => object.query = "?older=1".into(),
             (On::Nothing, _) => {}
+            (On::Entry, Some(tenant)) => object.key = world.entry(tenant).await,
+            (On::Entry, None) => object.key = "999999999".into(),
             (On::Tenant | On::Objection, _) => object.id = tenant_id,
             (On::Share, _) => object.query = format!("?tenant={tenant_id}"),
             (On::Users, _) => {
@@ -212,6 +216,7 @@ impl RowTest<'_> {
             "worker_add" => json!({
                 "name": self.world.fresh("sync"), "module": "ops", "sub_processor": self.world.sub_processor,
             }),
+            "keys_rotate" => json!({ "key": "signer" }),
             "connection_import" => json!({ "refresh_token": "Atzr|none" }),
             "connection_authorize"
             | "connection_revoke"

@@ -18,6 +18,8 @@ pub(super) enum On {
     ConnectionInBody,
     Grant,
     Receipt,
+    /// An entry of the log, by its number.
+    Entry,
     /// A tenant's objection to a sub-processor that exists.
     Objection,
     /// A person. Besides a tenant's, the caller and a member of staff.
@@ -128,8 +130,16 @@ pub(super) const TABLE: &[Row] = &[
     row("receipt_show", On::Receipt,                     ["YNN",   "YNN",   "YYN",   "YYN",   "YYN"]),
     row("receipt_residual", On::Receipt,                 ["YNN",   "YNN",   "YYN",   "YYN",   "YYN"]),
     row("audit_list", On::Share,                         ["YNN",   "YNN",   "YYY",   "YYY",   "YYY"]),
+    row("audit_export", On::Share,                       ["YNN",   "FNN",   "FFF",   "YYN",   "YYN"]),
+    row("proof_show", On::Entry,                         ["YNN",   "YNN",   "YYN",   "YYN",   "YYN"]),
+    row("checkpoint_show", On::Nothing,                  ["Y",     "Y",     "Y",     "Y",     "Y"]),
+    row("consistency_show", On::Nothing,                 ["Y",     "Y",     "Y",     "Y",     "Y"]),
+    row("verifiers_show", On::Nothing,                   ["Y",     "Y",     "Y",     "Y",     "Y"]),
+    row("tile_show", On::Nothing,                        ["Y",     "Y",     "Y",     "Y",     "Y"]),
+    row("tile_show_at_root", On::Nothing,                ["Y",     "Y",     "Y",     "Y",     "Y"]),
     row("events_follow", On::Nothing,                    ["Y",     "Y",     "Y",     "Y",     "Y"]),
 
+    row("keys_rotate", On::Nothing,                      ["F",     "F",     "F",     "Y",     "F"]),
     row("keys_show", On::Nothing,                        ["F",     "F",     "Y",     "Y",     "Y"]),
     row("seal_show", On::Nothing,                        ["F",     "F",     "Y",     "Y",     "Y"]),
     row("seal_open", On::Nothing,                        ["F",     "F",     "F",     "Y",     "F"]),

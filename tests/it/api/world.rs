@@ -189,6 +189,13 @@ impl World {
     }
 
     /// Grants a module the use of a new connection, and returns the grant's id.
+    /// Returns the number of the tenant's newest entry.
+    pub(super) async fn entry(&self, tenant: &Tenant) -> String {
+        let path = format!("/v1/audit?tenant={}&limit=1", tenant.id);
+        let page = self.send("GET", &path, Some(&tenant.owner.key), None).await.expect(200);
+        page["items"][0]["seq"].to_string()
+    }
+
     pub(super) async fn grant(&self, tenant: &Tenant) -> String {
         let body = new_grant(&self.connection(tenant).await);
         text(&self.send("PUT", "/v1/grants", Some(&tenant.owner.key), Some(body)).await.expect(200)["id"])

@@ -1,0 +1,161 @@
+//! `leasehold audit verify`: checks evidence with no server and no database, or recomputes the whole log from the database.
+
+use crate::{
+    audit::verify,
+    cli::{failure::Failure, output::Form, progress::Progress},
+    config::{Config, DatabaseUrl},
+    evidence::{ExportVerifier, Flaw, Keys, Receipt},
+    server::assembly,
+    store::{Missing, log},
+};
+use clap::Args;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+/// The longest line of a file, in bytes. An entry's payload is at most 16 KiB.
+const LINE_MAX: u64 = 1024 * 1024;
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Verify {
+    /// A receipt (or an answer that carries one), or an export
+    #[arg(value_name = "FILE", conflicts_with = "full", required_unless_present = "full")]
+    file: Option<PathBuf>,
+    /// The public keys that you trust, as `leasehold audit keys` printed them when you first asked
+    #[arg(long, value_name = "FILE", required_unless_present = "full")]
+    key: Option<PathBuf>,
+    /// A checkpoint that you kept: an export then has to continue it
+    #[arg(long, value_name = "FILE", requires = "file")]
+    older: Option<PathBuf>,
+    /// Recompute everything from the database, which reads the whole log
+    #[arg(long)]
+    full: bool,
+    /// sqlite:PATH or postgres://USER@HOST/NAME; the configuration's where it is not given
+    #[arg(long, value_name = "URL", requires = "full")]
+    database: Option<String>,
+    /// The configuration, leasehold.toml
+    #[arg(long, env = "LEASEHOLD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Verify {
+    pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
+        match (&self.file, &self.key) {
+            (Some(file), Some(key)) => self.check_file(file, key),
+            _ => self.recompute().await,
+        }
+    }
+
+    fn check_file(&self, path: &Path, key: &Path) -> Result<(), Failure> {
+        let keys = Keys::parse(&read(key)?)?;
+        let unreadable = |source| Failure::File { path: path.to_owned(), doing: "read", source };
+        let file = File::open(path).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(unreadable)?.len();
+        let mut lines =
+            Lines { reader: BufReader::with_capacity(256 * 1024, file), line: Vec::new(), number: 0, read: 0 };
+        let first = lines.next().map_err(|error| error.of(path))?.unwrap_or_default().to_owned();
+        if !first.starts_with(r#"{"leasehold_export":"#) {
+            let entries = Receipt::parse(&read(path)?)?.check(&keys)?;
+            return self.form.show(&serde_json::json!({ "verified": "receipt", "entries": entries }));
+        }
+        let older = self.older.as_deref().map(read).transpose()?;
+        let mut verifier = ExportVerifier::new(keys, older.as_deref())?;
+        verifier.read(&first)?;
+        let mut progress = Progress::begin("bytes", bytes);
+        let mut told = 0;
+        while let Some(line) = lines.next().map_err(|error| error.of(path))? {
+            verifier.read(line)?;
+            if lines.read - told >= TOLD_EVERY {
+                told = lines.read;
+                progress.reach(told);
+            }
+        }
+        progress.end();
+        let verified = verifier.finish()?;
+        let mut shown = serde_json::to_value(&verified).expect("what was verified is text and numbers");
+        shown["verified"] = "export".into();
+        shown["checked"] = serde_json::json!([
+            "chain without a gap, each entry continuing the one before it",
+            "payloads match their hashes, or an entry says that they were erased",
+            "inclusion of the newest entry, and of the map of newest entries",
+            "the newest entry is the tenant's newest in that map",
+            "signature",
+        ]);
+        self.form.show(&shown)
+    }
+
+    async fn recompute(&self) -> Result<(), Failure> {
+        let mut config = Config::load(self.config.as_deref(), std::env::vars_os())?;
+        if let Some(url) = &self.database {
+            config.database.url = DatabaseUrl::parse(url).map_err(|why| Failure::usage(format!("--database {why}")))?;
+        }
+        let db = assembly::database_open(&config, Missing::Refuse).await?;
+        let head = log::head_show(&mut db.reader().await?.link()).await?;
+        let mut progress = Progress::begin("entries", u64::try_from(head.size).unwrap_or(0));
+        let verified = verify::verify_log(&db, |done| progress.reach(u64::try_from(done).unwrap_or(0))).await;
+        progress.end();
+        db.close().await;
+        let verified = verified?;
+        self.form.show(&serde_json::json!({
+            "verified": true,
+            "entries": verified.entries,
+            "chains": verified.chains,
+            "erased": verified.erased,
+            "root": verified.root,
+        }))
+    }
+}
+
+/// How often progress is told, in bytes.
+const TOLD_EVERY: u64 = 4 * 1024 * 1024;
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "read", source })
+}
+
+/// The lines of a file, one in memory at a time.
+struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    number: u64,
+    read: u64,
+}
+
+enum LineError {
+    Io(io::Error),
+    Flaw(Flaw),
+}
+
+impl LineError {
+    fn of(self, path: &Path) -> Failure {
+        match self {
+            Self::Io(source) => Failure::File { path: path.to_owned(), doing: "read", source },
+            Self::Flaw(flaw) => flaw.into(),
+        }
+    }
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Returns the next line without its end; `None` behind the last.
+    fn next(&mut self) -> Result<Option<&str>, LineError> {
+        self.line.clear();
+        self.number += 1;
+        let read = self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut self.line).map_err(LineError::Io)?;
+        self.read += read as u64;
+        if read == 0 {
+            return Ok(None);
+        }
+        let number = self.number;
+        let flaw = |what: &str| LineError::Flaw(Flaw::Form { line: number, what: what.to_owned() });
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        } else if read as u64 == LINE_MAX {
+            return Err(flaw("it is too long"));
+        }
+        std::str::from_utf8(&self.line).map(Some).map_err(|_| flaw("it is not text"))
+    }
+}
