@@ -194,7 +194,7 @@ impl Checkpointer {
             created_at,
         };
         self.options.sequencer.commit(KeepCheckpoint(row)).await?;
-        metrics::gauge!("leasehold_checkpoint_size").set(size as f64);
+        metrics::gauge!("leasehold_checkpoint_entries").set(size as f64);
         Ok(Signed { size, note, map_seq: counted(map_seq), map_size, map })
     }
 

@@ -24,7 +24,7 @@ pub(super) const METRICS: &[(Kind, &str, &str)] = &[
     (Histogram, "leasehold_commit_duration_seconds", "Batches of the sequencer, from BEGIN to COMMIT."),
     (Histogram, "leasehold_commit_batch_size", "Operations in one batch."),
     (Counter, "leasehold_notes_lost_total", "Entries that nobody waited for, and that were not recorded."),
-    (Gauge, "leasehold_checkpoint_size", "Entries under the newest checkpoint that this node signed."),
+    (Gauge, "leasehold_checkpoint_entries", "Entries under the newest checkpoint that this node signed."),
     (Counter, "leasehold_checkpoint_failures_total", "Checkpoints that could not be signed; tried again shortly."),
     (Counter, "leasehold_cuts_total", "Cuts that were answered, by kind."),
     (Counter, "leasehold_refusals_total", "Refusals that the audit log counts, by reason."),
