@@ -143,16 +143,18 @@ impl Checkpointer {
         }
     }
 
-    /// Signs, where anything but the newest map was appended since.
+    /// Signs, where anything but the newest map was appended since, and no other node did a moment ago: all of them look.
     async fn keep_up(&self) -> Result<(), CheckpointError> {
         let (size, newest) = {
             let mut reader = self.options.db.reader().await?;
             let head = log::head_show(&mut reader.link()).await?;
             (head.size, checkpoints::checkpoint_newest(&mut reader.link()).await?)
         };
+        let now = self.options.clock.now();
         let is_covered =
             |row: &CheckpointRow| row.size == size && row.map_seq + 1 == size && row.map_size == row.map_seq;
-        if size == 0 || newest.as_ref().is_some_and(is_covered) {
+        let is_fresh = |row: &CheckpointRow| self.options.db.is_shared() && now < row.created_at.plus(INTERVAL);
+        if size == 0 || newest.as_ref().is_some_and(|row| is_covered(row) || is_fresh(row)) {
             return Ok(());
         }
         self.covering(counted(size) - 1).await.map(drop)

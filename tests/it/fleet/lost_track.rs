@@ -15,6 +15,9 @@ use std::time::Duration;
 const ENTRIES: &str = "SELECT COUNT(*) FROM entries";
 const BEHIND: &str = "SELECT COUNT(*) FROM nodes WHERE cut_through < (SELECT turn FROM log_head)";
 const NODES: &str = "SELECT COUNT(*) FROM nodes";
+/// One while the newest checkpoint covers everything: nothing is appended any more, until somebody does something.
+const COVERED: &str = "SELECT COUNT(*) FROM checkpoints, log_head
+    WHERE checkpoints.size = log_head.size AND map_seq + 1 = log_head.size AND map_size = map_seq";
 
 /// Asks for orders through node 1, of which the provider takes very long to tell all.
 async fn endless(fleet: &Fleet, lease: &str) -> Response {
@@ -67,8 +70,11 @@ async fn turns_are_lost(turns_meanwhile: u32) {
     fleet.orders(1, &lease).await.done();
     // What is noted when the request has ended is an entry too.
     until(async || fleet.cluster().count("SELECT COUNT(*) FROM entries WHERE kind = 'gateway.ended'").await == 1).await;
-    let there = fleet.cluster().count(ENTRIES).await;
-    until(async || standby.count(ENTRIES).await == there).await;
+    until(async || {
+        let is_covered = fleet.cluster().count(COVERED).await == 1;
+        is_covered && standby.count(ENTRIES).await == fleet.cluster().count(ENTRIES).await
+    })
+    .await;
     replication.cut();
     fleet.sql("UPDATE log_head SET turn = turn + 50").await;
     until(async || fleet.cluster().count(BEHIND).await == 0).await;
