@@ -3,13 +3,13 @@
 //! SQLite runs `journal_mode=WAL` and `synchronous=FULL` (NORMAL loses acknowledged commits on power loss), overwrites
 //! what it deletes, and has one writer, which the audit sequencer owns.
 
-use super::{StoreError, copy, notices, postgres};
+use super::{StoreError, notices, postgres, sql};
 use sqlx::{
     Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, str::FromStr, time::Duration};
 
 /// Runs one text of SQL and code on whichever database `$target` is: the body is expanded once for each, with
 /// `$connection` bound to the driver's own connection and `Database` naming its type.
@@ -31,7 +31,12 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+/// A database in memory.
+pub(super) const IN_MEMORY: &str = "sqlite::memory:";
+/// The mark of a SQLite file whose vault lives on a server now.
+pub(super) const COPIED_AWAY: &str = "copied_away";
+/// The mark of a database into which a vault is being copied or restored.
+pub(super) const UNFINISHED: &str = "unfinished_copy";
 
 /// How many connections requests share.
 pub(super) const READERS: u32 = 8;
@@ -97,7 +102,7 @@ impl Db {
             return Err(StoreError::UnknownUrl);
         }
         let db = open_embedded(url, missing).await?;
-        copy::refuse_copied(&db).await?;
+        refuse_marked(&db, &[COPIED_AWAY, UNFINISHED]).await?;
         Ok(db)
     }
 
@@ -109,19 +114,9 @@ impl Db {
         if !url.starts_with("sqlite:") {
             return Self::open(url, Missing::Refuse).await;
         }
-        open_embedded(url, Missing::Refuse).await
-    }
-
-    /// Brings the schema up to this binary's version.
-    ///
-    /// # Errors
-    /// Where the database was written by a newer binary, or a migration was altered after it ran.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(pool) => MIGRATIONS.run(pool).await,
-            Self::Postgres { own, .. } => MIGRATIONS.run(own).await,
-        }
-        .map_err(StoreError::Migration)
+        let db = open_embedded(url, Missing::Refuse).await?;
+        refuse_marked(&db, &[UNFINISHED]).await?;
+        Ok(db)
     }
 
     /// Borrows a connection for reading, outside any transaction.
@@ -165,18 +160,39 @@ impl Db {
     }
 }
 
+/// Opens a database that is to take a vault in, whatever it holds; a SQLite file is made, for its owner alone. Over SQLite
+/// nothing is certain to be on the disk before a checkpoint; `sqlite::memory:` never is.
+pub(super) async fn open_empty(url: &str) -> Result<Db, StoreError> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let pool = postgres::open_target(url, 2).await?;
+        return Ok(Db::Postgres { readers: pool.clone(), own: pool });
+    }
+    if !url.starts_with("sqlite:") {
+        return Err(StoreError::UnknownUrl);
+    }
+    let options = embedded(url)?.create_if_missing(true).synchronous(SqliteSynchronous::Normal);
+    if url != IN_MEMORY {
+        let made = OpenOptions::new().append(true).create(true).mode(0o600).open(options.get_filename());
+        made.map_err(|error| StoreError::opening(error.into()))?;
+    }
+    // One connection: in memory, another one would see another database.
+    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.acquire_timeout(PATIENCE).connect_with(options).await.map_err(StoreError::opening)?;
+    Ok(Db::Sqlite(pool))
+}
+
+/// Refuses an embedded database that bears one of these marks.
+async fn refuse_marked(db: &Db, marks: &[&str]) -> Result<(), StoreError> {
+    let found = rows!(&mut db.own().await?.link(), (String,), sql::MARKS_EMBEDDED)?;
+    match found.iter().map(|(name,)| name.as_str()).find(|name| marks.contains(name)) {
+        Some(COPIED_AWAY) => Err(StoreError::CopiedAway),
+        Some(_) => Err(StoreError::UnfinishedCopy),
+        None => Ok(()),
+    }
+}
+
 async fn open_embedded(url: &str, missing: Missing) -> Result<Db, StoreError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(StoreError::opening)?
-        .create_if_missing(missing == Missing::Create)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(PATIENCE)
-        .statement_cache_capacity(256)
-        // A deleted key must not survive in a free page.
-        .pragma("secure_delete", "ON")
-        .pragma("temp_store", "MEMORY");
+    let options = embedded(url)?.create_if_missing(missing == Missing::Create);
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS + OWN)
         .acquire_timeout(PATIENCE)
@@ -185,6 +201,19 @@ async fn open_embedded(url: &str, missing: Missing) -> Result<Db, StoreError> {
         .await
         .map_err(StoreError::opening)?;
     Ok(Db::Sqlite(pool))
+}
+
+fn embedded(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::from_str(url)
+        .map_err(StoreError::opening)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .statement_cache_capacity(256)
+        // A deleted key must not survive in a free page.
+        .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY"))
 }
 
 impl Pooled {

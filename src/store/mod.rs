@@ -16,6 +16,7 @@ pub mod db;
 pub mod fences;
 pub mod grants;
 pub mod idempotency;
+pub mod intake;
 pub mod keys;
 pub mod leases;
 pub mod log;
@@ -23,9 +24,12 @@ pub mod nodes;
 mod notices;
 pub mod postgres;
 pub mod refreshes;
+pub mod schema;
 pub mod signers;
+pub mod snapshot;
 pub mod sql;
 pub mod sub_processors;
+pub mod tables;
 pub mod tenants;
 pub mod tiles;
 pub mod typed_documents;
@@ -97,9 +101,9 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A copy into this database did not come to its end.
+    /// A copy or restore into this database did not come to its end.
     #[error(
-        "the database holds an unfinished copy of a vault: drop it, make it anew and copy again; the source is whole"
+        "the database holds an unfinished copy of a vault: drop it, make it anew, and copy or restore again; the source is whole"
     )]
     UnfinishedCopy,
     /// This file's vault lives on a server now.

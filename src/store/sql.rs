@@ -1,8 +1,8 @@
 //! Every statement, once, for both databases. A test prepares each of them on each.
 //!
 //! Placeholders are `$N`; upserts are `ON CONFLICT`; nothing here is built from input. Multi-row inserts (entries, chain
-//! heads, counters) are built from a fixed head beside their use, in fixed sizes. What only PostgreSQL has, notifications,
-//! stands at the end.
+//! heads, counters) are built from a fixed head beside their use, in fixed sizes. What only one of the two has, a catalogue
+//! of its own or notifications, stands at the end.
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
@@ -16,6 +16,11 @@ statements! {
     // ── vault ──
     VAULT_INSERT = "INSERT INTO vault (id, vault, incarnation, created_at) VALUES (1, $1, $2, $3)";
     VAULT_SHOW = "SELECT vault, incarnation FROM vault WHERE id = 1";
+
+    // ── whole databases ──
+    MIGRATIONS_APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+    MARK_UNFINISHED = "CREATE TABLE unfinished_copy (begun_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+    KEYLESS = "SELECT 'tenant_keys', id FROM tenant_keys WHERE NOT EXISTS (SELECT 1 FROM master_keys WHERE master_keys.id = tenant_keys.parent) UNION ALL SELECT 'lease_keys', id FROM lease_keys WHERE NOT EXISTS (SELECT 1 FROM master_keys WHERE master_keys.id = lease_keys.parent) UNION ALL SELECT 'data_keys', id FROM data_keys WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.id = data_keys.parent) UNION ALL SELECT 'credentials', connection FROM credentials WHERE NOT EXISTS (SELECT 1 FROM data_keys WHERE data_keys.id = credentials.key) UNION ALL SELECT 'access_tokens', connection FROM access_tokens WHERE NOT EXISTS (SELECT 1 FROM data_keys WHERE data_keys.id = access_tokens.key) UNION ALL SELECT 'applications', id FROM applications WHERE NOT EXISTS (SELECT 1 FROM data_keys WHERE data_keys.id = applications.secret_key) LIMIT 1";
 
     // ── log ──
     HEAD_INSERT = "INSERT INTO log_head (id, turn, size, at, right_edge, root) VALUES (1, 0, 0, $1, $2, $3)";
@@ -201,6 +206,20 @@ statements! {
     IDEMPOTENCY_SWEEP = "DELETE FROM idempotency WHERE expires_at < $1";
 }
 
+macro_rules! sqlite_statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $sql;)*
+        /// Each statement that only SQLite runs, with its name, for the test that prepares them.
+        pub const SQLITE: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
+    };
+}
+
+sqlite_statements! {
+    ANY_TABLE_EMBEDDED = "SELECT name FROM sqlite_schema LIMIT 1";
+    ALL_COLUMNS_EMBEDDED = "SELECT t.name, c.name, lower(c.type) FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY t.name, c.cid";
+    MARKS_EMBEDDED = "SELECT name FROM sqlite_schema WHERE name IN ('copied_away', 'unfinished_copy')";
+}
+
 macro_rules! postgres_statements {
     ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
         $($(#[$doc])* pub(crate) const $name: &str = $sql;)*
@@ -220,7 +239,6 @@ postgres_statements! {
     COPY_UNFINISHED = "SELECT to_regclass('unfinished_copy') IS NOT NULL";
     ANY_TABLE = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema() LIMIT 1";
     ALL_COLUMNS = "SELECT CAST(c.table_name AS TEXT), CAST(c.column_name AS TEXT), CAST(c.data_type AS TEXT) FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' ORDER BY c.table_name, c.ordinal_position";
-    KEYLESS = "SELECT 'tenant_keys', id FROM tenant_keys WHERE NOT EXISTS (SELECT FROM master_keys WHERE master_keys.id = tenant_keys.parent) UNION ALL SELECT 'lease_keys', id FROM lease_keys WHERE NOT EXISTS (SELECT FROM master_keys WHERE master_keys.id = lease_keys.parent) UNION ALL SELECT 'data_keys', id FROM data_keys WHERE NOT EXISTS (SELECT FROM tenant_keys WHERE tenant_keys.id = data_keys.parent) UNION ALL SELECT 'credentials', connection FROM credentials WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = credentials.key) UNION ALL SELECT 'access_tokens', connection FROM access_tokens WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = access_tokens.key) UNION ALL SELECT 'applications', id FROM applications WHERE NOT EXISTS (SELECT FROM data_keys WHERE data_keys.id = applications.secret_key) LIMIT 1";
     /// Tells the server's time too, as it is once the lock was had: what RETURNING says is worked out after the wait.
     HEAD_LOCK_SHARED = "UPDATE log_head SET turn = turn + 1 WHERE id = 1 RETURNING turn, size, at, right_edge, root, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
     SERVER_CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";

@@ -9,6 +9,7 @@ use leasehold::{
     store::{
         Db, Missing, StoreError,
         copy::{CopyError, Copying},
+        intake::IntakeError,
     },
 };
 use sqlx::{AssertSqlSafe, Executor as _, SqlitePool};
@@ -80,7 +81,7 @@ async fn a_target_that_holds_anything_is_refused_and_left_alone() {
     let server = Server::shared().await;
     let url = server.database_make().await;
     copy(&test.vault.db, &url).await.unwrap();
-    assert!(matches!(copy(&test.vault.db, &url).await, Err(CopyError::NotEmpty(_))));
+    assert!(matches!(copy(&test.vault.db, &url).await, Err(CopyError::Target(IntakeError::NotEmpty(_)))));
     open(&url).await.expect("it bears no mark");
     server.database_drop(&url).await;
     assert!(matches!(copy(&test.vault.db, "sqlite:other.db").await, Err(CopyError::NoServer)));
@@ -94,9 +95,15 @@ async fn a_copy_that_differs_is_found_and_no_node_starts_on_it() {
     let name = url.rsplit_once('/').unwrap().1;
     cluster.run(name, BENDING).await;
     let differs = copy(&test.vault.db, &url).await;
-    assert!(matches!(&differs, Err(CopyError::Differs(table)) if table == "tenants"), "{differs:?}");
+    assert!(
+        matches!(&differs, Err(CopyError::Target(IntakeError::Differs(table))) if table == "tenants"),
+        "{differs:?}"
+    );
     assert!(matches!(open(&url).await, Err(StoreError::UnfinishedCopy)));
-    assert!(matches!(copy(&test.vault.db, &url).await, Err(CopyError::NotEmpty(_))), "nor is it taken for empty");
+    assert!(
+        matches!(copy(&test.vault.db, &url).await, Err(CopyError::Target(IntakeError::NotEmpty(_)))),
+        "nor is it taken for empty"
+    );
     verify_log(&test.vault.db, |_| ()).await.expect("the source is whole");
 }
 
@@ -110,7 +117,10 @@ async fn a_sealed_value_without_its_key_is_found() {
         let server = Server::shared().await;
         let url = server.database_make().await;
         let keyless = copy(&test.vault.db, &url).await;
-        assert!(matches!(&keyless, Err(CopyError::Keyless { table: found, .. }) if found == table), "{keyless:?}");
+        assert!(
+            matches!(&keyless, Err(CopyError::Target(IntakeError::Keyless { table: found, .. })) if found == table),
+            "{keyless:?}"
+        );
         assert!(matches!(open(&url).await, Err(StoreError::UnfinishedCopy)));
         server.database_drop(&url).await;
     }

@@ -15,7 +15,11 @@ async fn every_statement_prepares(database: TestDatabase) {
     assert!(sql::ALL.len() > 80);
     let store = TestStore::make(database).await;
     match &store.db {
-        Db::Sqlite(pool) => prepare_each(&mut *pool.acquire().await.unwrap(), sql::ALL).await,
+        Db::Sqlite(pool) => {
+            let mut connection = pool.acquire().await.unwrap();
+            prepare_each(&mut *connection, sql::ALL).await;
+            prepare_each(&mut *connection, sql::SQLITE).await;
+        }
         Db::Postgres { own: pool, .. } => {
             let mut connection = pool.acquire().await.unwrap();
             prepare_each(&mut *connection, sql::ALL).await;
