@@ -1,6 +1,6 @@
 //! Checkpoints: how many entries a log holds, and the root over them (C2SP `tlog-checkpoint`).
 
-use super::{Flaw, Keys, decimal};
+use super::{Flaw, Keys, spelling::decimal};
 use crate::merkle::Hash;
 
 /// A checkpoint that a trusted key signed.
@@ -27,7 +27,8 @@ impl Checkpoint {
         const WHAT: &str = "the checkpoint";
         let text = keys.open(WHAT, note)?;
         let malformed = || Flaw::Signature { what: WHAT, why: "it is not a c2sp.org/tlog-checkpoint".into() };
-        let mut lines = text.lines();
+        // Every line ends, and an empty one would be an extension that nobody sees.
+        let mut lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(malformed());
         };
@@ -35,7 +36,10 @@ impl Checkpoint {
             let (found, expected) = (origin.to_owned(), keys.origin().to_owned());
             return Err(Flaw::Origin { what: WHAT, found, expected });
         }
-        // Lines behind these are extensions, which say nothing here.
+        // Lines behind these are extensions, which say nothing here; none of them is empty.
+        if lines.any(str::is_empty) {
+            return Err(malformed());
+        }
         let size = decimal(size).ok_or_else(malformed)?;
         Ok(Self { size, root: root.parse().map_err(|_| malformed())? })
     }

@@ -2,13 +2,13 @@
 //! line in the order of the chain, and a closing line with the proofs.
 
 use super::{
-    Checkpoint, Flaw, Head, Keys, Proof, Step, check_consistency,
+    Checkpoint, Flaw, Head, Keys, Proof, Step, Witnessed, check_consistency,
     heads::root_of_path,
     record::{Checked, Record},
 };
 use crate::{clock::Timestamp, domain::event::Kind, id::TenantId, merkle::Hash};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// The version of the file's form.
 const VERSION: u8 = 1;
@@ -47,14 +47,17 @@ pub struct Closing {
 /// Writes the first line, without its end.
 #[must_use]
 pub fn opening_line(origin: &str, tenant: TenantId, entries: u64, exported_at: Timestamp) -> String {
-    let opening = Opening { leasehold_export: VERSION, origin: origin.to_owned(), tenant, entries, exported_at };
-    serde_json::to_string(&opening).expect("an opening has only text and numbers")
+    written(&Opening { leasehold_export: VERSION, origin: origin.to_owned(), tenant, entries, exported_at })
 }
 
 /// Writes the last line, without its end.
 #[must_use]
 pub fn closing_line(closing: &Closing) -> String {
-    serde_json::to_string(closing).expect("a closing has only text and numbers")
+    written(closing)
+}
+
+fn written(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("it has only text and numbers")
 }
 
 /// What a file was found to prove.
@@ -78,6 +81,8 @@ pub struct Verified {
     pub complete_at: Timestamp,
     /// The size of the older checkpoint that the log was found to continue.
     pub consistent_since: Option<u64>,
+    /// The witnesses that were demanded, and when they saw that log.
+    pub witnessed: Vec<Witnessed>,
 }
 
 /// Reads an export line by line. Memory does not grow with the file, except by one range for each stretch of erased
@@ -90,8 +95,8 @@ pub struct ExportVerifier {
     newest: Option<Newest>,
     entries: u64,
     erased: u64,
-    /// Places without a payload that nothing has accounted for yet, in order.
-    unaccounted: VecDeque<(u64, u64)>,
+    /// Places without a payload that nothing has accounted for yet: the first and the last of each stretch.
+    unaccounted: BTreeMap<u64, u64>,
     closing: Option<Closing>,
 }
 
@@ -119,7 +124,7 @@ impl ExportVerifier {
             newest: None,
             entries: 0,
             erased: 0,
-            unaccounted: VecDeque::new(),
+            unaccounted: BTreeMap::new(),
             closing: None,
         })
     }
@@ -143,6 +148,9 @@ impl ExportVerifier {
         }
         let Some(opening) = &self.opening else {
             let opening: Opening = serde_json::from_str(line).map_err(|why| form(why.to_string()))?;
+            if written(&opening) != line {
+                return Err(form("the opening line is not in its one spelling".into()));
+            }
             if opening.leasehold_export != VERSION {
                 return Err(form(format!("version {} of the file's form is not known here", opening.leasehold_export)));
             }
@@ -154,7 +162,11 @@ impl ExportVerifier {
             return Ok(());
         };
         if self.entries == opening.entries {
-            self.closing = Some(serde_json::from_str(line).map_err(|why| form(why.to_string()))?);
+            let closing: Closing = serde_json::from_str(line).map_err(|why| form(why.to_string()))?;
+            if written(&closing) != line {
+                return Err(form("the closing line is not in its one spelling".into()));
+            }
+            self.closing = Some(closing);
             return Ok(());
         }
         let tenant = opening.tenant;
@@ -200,22 +212,31 @@ impl ExportVerifier {
     /// Notes a place whose payload is missing.
     fn miss(&mut self, place: u64) {
         self.erased += 1;
-        match self.unaccounted.back_mut() {
-            Some((_, through)) if *through + 1 == place => *through = place,
-            _ => self.unaccounted.push_back((place, place)),
+        match self.unaccounted.last_entry() {
+            Some(mut last) if *last.get() + 1 == place => *last.get_mut() = place,
+            _ => drop(self.unaccounted.insert(place, place)),
         }
     }
 
-    /// Takes out what an erasure accounts for: only places before its own.
+    /// Takes out what an erasure accounts for: only places before its own. Costs as many steps as stretches are taken out,
+    /// so that a file full of erasures and gaps does not cost their product.
     fn account(&mut self, (from, through): (u64, u64), own: u64) {
         let Some(through) = own.checked_sub(1).map(|before| before.min(through)) else { return };
-        let split = |(first, last): (u64, u64)| {
-            let before = (first < from).then(|| (first, last.min(from.saturating_sub(1))));
-            let after = (last > through).then(|| (first.max(through + 1), last));
-            [before, after].into_iter().flatten()
-        };
-        let rest = self.unaccounted.drain(..).flat_map(split).collect();
-        self.unaccounted = rest;
+        while let Some((first, last)) =
+            self.unaccounted.range(..=through).next_back().map(|(first, last)| (*first, *last))
+        {
+            if last < from {
+                return;
+            }
+            self.unaccounted.remove(&first);
+            if last > through {
+                self.unaccounted.insert(through + 1, last);
+            }
+            if first < from {
+                self.unaccounted.insert(first, from - 1);
+                return;
+            }
+        }
     }
 
     /// Checks what only the whole file shows: the proofs, the signatures, and that nothing is missing at the end.
@@ -230,7 +251,7 @@ impl ExportVerifier {
             Flaw::Incomplete(format!("it ends after {entries} of {} entries, without its proofs", opening.entries))
         })?;
         let newest = newest.ok_or_else(|| incomplete("it holds no entry"))?;
-        if let Some((from, through)) = unaccounted.front() {
+        if let Some((from, through)) = unaccounted.first_key_value() {
             return Err(Flaw::Unaccounted { from: *from, through: *through });
         }
         keys.introduce(&closing.introductions)?;
@@ -242,6 +263,9 @@ impl ExportVerifier {
         }
         let checkpoint = proof.check(&what, &newest.leaf_hash, &keys)?;
         let map = committed_map(&closing.map, &keys, &checkpoint)?;
+        if newest.seq >= map.size {
+            return Err(Flaw::NotNewest { seq: newest.seq });
+        }
         let head = Head { tenant: opening.tenant, tenant_seq: newest.tenant_seq, leaf_hash: newest.leaf_hash };
         if root_of_path(&head, &closing.path) != Some(map.root) {
             return Err(Flaw::NotNewest { seq: newest.seq });
@@ -263,6 +287,7 @@ impl ExportVerifier {
             complete_through: map.size.saturating_sub(1),
             complete_at: map.at,
             consistent_since: older.map(|older| older.size),
+            witnessed: keys.witnessed(proof.checkpoint)?,
         })
     }
 }
@@ -292,6 +317,10 @@ fn committed_map(map: &super::ReceiptEntry, keys: &Keys, checkpoint: &Checkpoint
     }
     let payload = checked.payload.ok_or_else(|| altered("its payload, the map's root, is missing"))?;
     let Payload { details } = serde_json::from_str(payload).map_err(|_| altered("it does not say the map's root"))?;
+    // It was made of entries before its own.
+    if details.size > seq {
+        return Err(altered("it claims to cover entries that come after it"));
+    }
     let proof = map.proof.as_deref().ok_or_else(|| Flaw::Incomplete("the map has no proof".into()))?;
     let proof = Proof::parse(proof)?;
     let what = format!("entry {seq}, the map of newest entries,");

@@ -7,14 +7,18 @@
 //! The file forms are written down in `docs/EVIDENCE.md`.
 
 mod checkpoint;
+mod cosignature;
 mod export;
 mod heads;
+mod json;
 mod keys;
 mod proof;
 mod receipt;
 mod record;
+mod spelling;
 
 pub use checkpoint::{Checkpoint, checkpoint_text};
+pub use cosignature::{WitnessKey, Witnessed, cosigned_prefix};
 pub use export::{Closing, ExportVerifier, Opening, Verified, closing_line, opening_line};
 pub use heads::{Head, HeadMap, Step, root_of_path};
 pub use keys::{Keys, introduction_text};
@@ -43,6 +47,14 @@ pub enum Flaw {
     Signature {
         /// Which note.
         what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// A witness that is demanded has not co-signed.
+    #[error("the checkpoint is not co-signed by the witness {witness}: {why}")]
+    Unwitnessed {
+        /// The witness's name.
+        witness: String,
         /// Why.
         why: String,
     },
@@ -116,9 +128,4 @@ pub enum Flaw {
 /// The crates that check have their own type for it.
 fn theirs(hash: &Hash) -> tlog_tiles::tlog::Hash {
     tlog_tiles::tlog::Hash(*hash.as_bytes())
-}
-
-/// Reads a decimal number in its one spelling.
-fn decimal(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

@@ -1,6 +1,6 @@
 //! Proofs that an entry is in a signed tree (C2SP `tlog-proof`), and that one tree began as another.
 
-use super::{Checkpoint, Flaw, Keys, decimal, theirs};
+use super::{Checkpoint, Flaw, Keys, spelling::decimal, theirs};
 use crate::merkle::Hash;
 use tlog_tiles::tlog;
 

@@ -1,8 +1,9 @@
 //! Receipts: the entries that an answer rests on, each with its proof.
 
-use super::{Flaw, Keys, Proof, record::Record};
+use super::{Flaw, Keys, Proof, Witnessed, record::Record};
 use crate::{clock::Timestamp, id::TenantId};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// A receipt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +49,8 @@ pub struct VerifiedEntry {
     pub payload_erased: bool,
     /// How many entries the signed log held.
     pub tree_size: u64,
+    /// The witnesses that were demanded, and when they saw that log.
+    pub witnessed: Vec<Witnessed>,
 }
 
 impl Receipt {
@@ -57,14 +60,13 @@ impl Receipt {
     /// Where it is neither.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         #[derive(Deserialize)]
-        struct Answer {
-            receipt: Receipt,
+        struct Answer<'a> {
+            #[serde(borrow)]
+            receipt: Option<&'a RawValue>,
         }
         let malformed = |why: serde_json::Error| Flaw::Form { line: why.line() as u64, what: why.to_string() };
-        match serde_json::from_str::<Answer>(text) {
-            Ok(answer) => Ok(answer.receipt),
-            Err(_) => serde_json::from_str(text).map_err(malformed),
-        }
+        let answer: Answer<'_> = serde_json::from_str(text).map_err(malformed)?;
+        serde_json::from_str(answer.receipt.map_or(text, RawValue::get)).map_err(malformed)
     }
 
     /// Checks every entry: its payload, its place in the log, and the signature over that.
@@ -108,6 +110,7 @@ impl ReceiptEntry {
             kind: entry.kind.to_owned(),
             payload_erased: checked.payload.is_none(),
             tree_size: checkpoint.size,
+            witnessed: keys.witnessed(proof.checkpoint)?,
         })
     }
 }

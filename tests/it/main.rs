@@ -14,6 +14,8 @@ mod dev;
 mod envelope;
 mod evidence;
 mod fleet;
+#[path = "../support/forger.rs"]
+mod forger;
 mod gateway;
 #[path = "../support/history.rs"]
 mod history;

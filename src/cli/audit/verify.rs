@@ -4,7 +4,7 @@ use crate::{
     audit::verify,
     cli::{failure::Failure, output::Form, progress::Progress},
     config::{Config, DatabaseUrl},
-    evidence::{ExportVerifier, Flaw, Keys, Receipt},
+    evidence::{ExportVerifier, Flaw, Keys, Receipt, WitnessKey},
     server::assembly,
     store::{Missing, log},
 };
@@ -15,8 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The longest line of a file, in bytes. An entry's payload is at most 16 KiB.
+/// The longest line of an export, in bytes. An entry's payload is at most 16 KiB.
 const LINE_MAX: u64 = 1024 * 1024;
+/// The longest receipt, or answer that carries one, in bytes: it is read whole.
+const RECEIPT_MAX: u64 = 16 * 1024 * 1024;
+/// How an export begins.
+const EXPORT: &[u8] = br#"{"leasehold_export":"#;
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Verify {
@@ -29,6 +33,9 @@ pub(in crate::cli) struct Verify {
     /// A checkpoint that you kept: an export then has to continue it
     #[arg(long, value_name = "FILE", requires = "file")]
     older: Option<PathBuf>,
+    /// A witness's public key, or a file of such keys, one a line: the checkpoint then has to bear its co-signature
+    #[arg(long, value_name = "KEY", requires = "file")]
+    witness: Vec<String>,
     /// Recompute everything from the database, which reads the whole log
     #[arg(long)]
     full: bool,
@@ -51,20 +58,33 @@ impl Verify {
     }
 
     fn check_file(&self, path: &Path, key: &Path) -> Result<(), Failure> {
-        let keys = Keys::parse(&read(key)?)?;
+        let mut keys = Keys::parse(&read(key)?)?;
+        for witness in &self.witness {
+            for key in witness_keys(witness)? {
+                keys = keys.with_witness(key);
+            }
+        }
         let unreadable = |source| Failure::File { path: path.to_owned(), doing: "read", source };
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
-        let mut lines =
-            Lines { reader: BufReader::with_capacity(256 * 1024, file), line: Vec::new(), number: 0, read: 0 };
-        let first = lines.next().map_err(|error| error.of(path))?.unwrap_or_default().to_owned();
-        if !first.starts_with(r#"{"leasehold_export":"#) {
-            let entries = Receipt::parse(&read(path)?)?.check(&keys)?;
-            return self.form.show(&serde_json::json!({ "verified": "receipt", "entries": entries }));
+        let mut reader = BufReader::with_capacity(256 * 1024, file);
+        if reader.fill_buf().map_err(unreadable)?.starts_with(EXPORT) {
+            return self.check_export(Lines::of(reader), keys, bytes, path);
         }
+        if self.older.is_some() {
+            return Err(Failure::usage(
+                "--older: only an export carries the proof that the log continues an older checkpoint".to_owned(),
+            ));
+        }
+        let mut text = String::new();
+        reader.take(RECEIPT_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        let entries = Receipt::parse(&text)?.check(&keys)?;
+        self.form.show(&serde_json::json!({ "verified": "receipt", "entries": entries }))
+    }
+
+    fn check_export(&self, mut lines: Lines<impl BufRead>, keys: Keys, bytes: u64, path: &Path) -> Result<(), Failure> {
         let older = self.older.as_deref().map(read).transpose()?;
         let mut verifier = ExportVerifier::new(keys, older.as_deref())?;
-        verifier.read(&first)?;
         let mut progress = Progress::begin("bytes", bytes);
         let mut told = 0;
         while let Some(line) = lines.next().map_err(|error| error.of(path))? {
@@ -76,15 +96,18 @@ impl Verify {
         }
         progress.end();
         let verified = verifier.finish()?;
-        let mut shown = serde_json::to_value(&verified).expect("what was verified is text and numbers");
-        shown["verified"] = "export".into();
-        shown["checked"] = serde_json::json!([
+        let mut checked = vec![
             "chain without a gap, each entry continuing the one before it",
             "payloads match their hashes, or an entry says that they were erased",
             "inclusion of the newest entry, and of the map of newest entries",
             "the newest entry is the tenant's newest in that map",
             "signature",
-        ]);
+        ];
+        checked.extend(verified.consistent_since.map(|_| "consistency with the older checkpoint"));
+        checked.extend((!verified.witnessed.is_empty()).then_some("co-signatures of the witnesses"));
+        let mut shown = serde_json::to_value(&verified).expect("what was verified is text and numbers");
+        shown["verified"] = "export".into();
+        shown["checked"] = checked.into();
         self.form.show(&shown)
     }
 
@@ -117,6 +140,17 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|source| Failure::File { path: path.to_owned(), doing: "read", source })
 }
 
+/// Reads a witness's key, or the keys of a file.
+fn witness_keys(given: &str) -> Result<Vec<WitnessKey>, Failure> {
+    if let Ok(key) = WitnessKey::parse(given) {
+        return Ok(vec![key]);
+    }
+    let text = read(Path::new(given))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys = lines.map(WitnessKey::parse).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() { Err(Flaw::Keys(format!("{given} holds none of a witness")).into()) } else { Ok(keys) }
+}
+
 /// The lines of a file, one in memory at a time.
 struct Lines<R> {
     reader: R,
@@ -140,6 +174,10 @@ impl LineError {
 }
 
 impl<R: BufRead> Lines<R> {
+    fn of(reader: R) -> Self {
+        Self { reader, line: Vec::new(), number: 0, read: 0 }
+    }
+
     /// Returns the next line without its end; `None` behind the last.
     fn next(&mut self) -> Result<Option<&str>, LineError> {
         self.line.clear();

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -18,10 +19,11 @@ import (
 const noEntry = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 type opening struct {
-	Version int    `json:"leasehold_export"`
-	Origin  string `json:"origin"`
-	Tenant  string `json:"tenant"`
-	Entries uint64 `json:"entries"`
+	Version    int    `json:"leasehold_export"`
+	Origin     string `json:"origin"`
+	Tenant     string `json:"tenant"`
+	Entries    uint64 `json:"entries"`
+	ExportedAt string `json:"exported_at"`
 }
 
 type step struct {
@@ -30,16 +32,11 @@ type step struct {
 }
 
 type closing struct {
-	Newest      string       `json:"newest"`
-	Map         receiptEntry `json:"map"`
-	Path        []step       `json:"path"`
-	Consistency []string     `json:"consistency"`
-}
-
-type line struct {
-	Entry   json.RawMessage `json:"entry"`
-	Salt    *string         `json:"salt"`
-	Payload json.RawMessage `json:"payload"`
+	Newest        string       `json:"newest"`
+	Map           receiptEntry `json:"map"`
+	Path          []step       `json:"path"`
+	Introductions []string     `json:"introductions"`
+	Consistency   []string     `json:"consistency"`
 }
 
 // head is the newest entry that was read of the chain.
@@ -57,11 +54,12 @@ func verifyExport(keys keys, path, olderPath string) error {
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(make([]byte, 64*1024), 1024*1024)
+	lines.Split(scanWholeLines)
 	if !lines.Scan() {
 		return fmt.Errorf("the file is empty")
 	}
 	var open opening
-	if err := json.Unmarshal(lines.Bytes(), &open); err != nil {
+	if err := unmarshalSpelled(lines.Bytes(), &open); err != nil {
 		return err
 	}
 	if open.Version != 1 || open.Origin != keys.origin {
@@ -75,65 +73,94 @@ func verifyExport(keys keys, path, olderPath string) error {
 		return fmt.Errorf("the file ends without its proofs")
 	}
 	var end closing
-	if err := json.Unmarshal(lines.Bytes(), &end); err != nil {
+	if err := unmarshalSpelled(lines.Bytes(), &end); err != nil {
 		return err
 	}
-	if lines.Scan() {
+	if lines.Scan() || lines.Err() != nil {
 		return fmt.Errorf("the file goes on behind its proofs")
 	}
+	if err := keys.introduce(end.Introductions); err != nil {
+		return err
+	}
 	return checkClosing(keys, open, end, newest, olderPath)
+}
+
+// scanWholeLines is bufio.ScanLines, except that a carriage return is a byte of its line like any other.
+func scanWholeLines(data []byte, atEOF bool) (int, []byte, error) {
+	if end := bytes.IndexByte(data, '\n'); end >= 0 {
+		return end + 1, data[:end], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 // readChain reads the entries: each continues the one before it, and none is missing.
 func readChain(lines *bufio.Scanner, open opening) (head, error) {
 	var newest head
-	missing := map[uint64]bool{}
-	prev := noEntry
+	var missing ranges
+	prev, at := noEntry, ""
 	for place := uint64(0); place < open.Entries; place++ {
 		if !lines.Scan() {
+			if lines.Err() != nil {
+				return newest, lines.Err()
+			}
 			return newest, fmt.Errorf("the file ends after %d of %d entries", place, open.Entries)
 		}
-		var read line
-		if err := json.Unmarshal(lines.Bytes(), &read); err != nil {
+		rec, err := parseLine(lines.Bytes())
+		if err != nil {
 			return newest, err
-		}
-		rec := record{entry: read.Entry, salt: read.Salt}
-		if !bytes.Equal(read.Payload, []byte("null")) {
-			rec.payload = read.Payload
 		}
 		parsed, leaf, err := rec.check()
 		if err != nil {
 			return newest, err
 		}
-		if parsed.Tenant != open.Tenant || parsed.TenantSeq != place || parsed.TenantPrev != prev {
-			return newest, fmt.Errorf("the chain breaks at entry %d", parsed.Seq)
+		if parsed.tenant != open.Tenant || parsed.tenantSeq != place || parsed.tenantPrev != prev {
+			return newest, fmt.Errorf("the chain breaks at entry %d", parsed.seq)
 		}
-		if place > 0 && parsed.Seq <= newest.seq {
-			return newest, fmt.Errorf("entry %d stands out of order", parsed.Seq)
+		if place > 0 && (parsed.seq <= newest.seq || parsed.at < at) {
+			return newest, fmt.Errorf("entry %d stands out of order", parsed.seq)
 		}
 		if rec.payload == nil {
-			missing[place] = true
-		} else if parsed.Kind == "log.payloads_erased" {
-			var erasure struct {
-				Details struct {
-					From    uint64 `json:"from"`
-					Through uint64 `json:"through"`
-				} `json:"details"`
-			}
-			if err := json.Unmarshal(rec.payload, &erasure); err != nil {
+			missing.miss(place)
+		} else if parsed.kind == "log.payloads_erased" {
+			from, err := numberAt(rec.payload, "from")
+			if err != nil {
 				return newest, err
 			}
-			for erased := erasure.Details.From; erased <= erasure.Details.Through && erased < place; erased++ {
-				delete(missing, erased)
+			through, err := numberAt(rec.payload, "through")
+			if err != nil {
+				return newest, err
 			}
+			missing.account(from, through, place)
 		}
-		newest = head{parsed.Seq, place, leaf}
-		prev = base64.StdEncoding.EncodeToString(leaf[:])
+		newest = head{parsed.seq, place, leaf}
+		prev, at = base64.StdEncoding.EncodeToString(leaf[:]), parsed.at
 	}
-	if open.Entries == 0 || len(missing) > 0 {
-		return newest, fmt.Errorf("%d payloads are missing, and nothing says that they were erased", len(missing))
+	if open.Entries == 0 {
+		return newest, fmt.Errorf("the file holds no entry")
+	}
+	if len(missing) > 0 {
+		return newest, fmt.Errorf("payloads are missing from place %d on, and nothing says that they were erased", missing[0].first)
 	}
 	return newest, nil
+}
+
+func parseLine(line []byte) (record, error) {
+	found := lineSpells.FindSubmatch(line)
+	if found == nil {
+		return record{}, fmt.Errorf("not a record in its one spelling: %.60q", line)
+	}
+	rec := record{entry: found[1]}
+	if found[2] != nil {
+		salt := string(found[2])
+		rec.salt = &salt
+	}
+	if !bytes.Equal(found[3], []byte("null")) {
+		rec.payload = found[3]
+	}
+	return rec, nil
 }
 
 func checkClosing(keys keys, open opening, end closing, newest head, olderPath string) error {
@@ -149,22 +176,25 @@ func checkClosing(keys keys, open opening, end closing, newest head, olderPath s
 	if err != nil {
 		return fmt.Errorf("the map: %w", err)
 	}
-	if committed.Kind != "log.heads_committed" || strings.Trim(committed.Tenant, "0-") != "" || under != tree {
-		return fmt.Errorf("entry %d does not commit the map under the same checkpoint", committed.Seq)
+	if committed.kind != "log.heads_committed" || strings.Trim(committed.tenant, "0-") != "" || under != tree || payload == nil {
+		return fmt.Errorf("entry %d does not commit the map under the same checkpoint", committed.seq)
 	}
-	var commits struct {
-		Details struct {
-			Root string `json:"root"`
-		} `json:"details"`
+	size, err := numberAt(payload, "size")
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(payload, &commits); err != nil {
+	if size > uint64(committed.seq) {
+		return fmt.Errorf("entry %d claims to cover entries that come after it", committed.seq)
+	}
+	var committedRoot string
+	if err := json.Unmarshal(detail(payload, "root"), &committedRoot); err != nil {
 		return err
 	}
 	root, err := rootOfPath(open.Tenant, newest, end.Path)
 	if err != nil {
 		return err
 	}
-	if root != commits.Details.Root {
+	if root != committedRoot || uint64(newest.seq) >= size {
 		return fmt.Errorf("entry %d is not the tenant's newest: the end was cut off, or the chain was forked", newest.seq)
 	}
 	if olderPath == "" {
@@ -178,15 +208,31 @@ func checkClosing(keys keys, open opening, end closing, newest head, olderPath s
 	if err != nil {
 		return err
 	}
-	var hashes tlog.TreeProof
-	for _, text := range end.Consistency {
-		hash, err := tlog.ParseHash(text)
-		if err != nil {
-			return err
-		}
-		hashes = append(hashes, hash)
+	if end.Consistency == nil {
+		return fmt.Errorf("the file has no proof that the log continues the older checkpoint")
+	}
+	hashes, err := parseHashes(end.Consistency)
+	if err != nil {
+		return err
 	}
 	return checkConsistency(hashes, older, tree)
+}
+
+// detail finds a member of a payload's details by its exact name: encoding/json alone would take `FROM` for `from`.
+func detail(payload []byte, name string) json.RawMessage {
+	var outer, details map[string]json.RawMessage
+	if json.Unmarshal(payload, &outer) != nil || json.Unmarshal(outer["details"], &details) != nil {
+		return nil
+	}
+	return details[name]
+}
+
+func numberAt(payload []byte, name string) (uint64, error) {
+	number, err := strconv.ParseUint(string(detail(payload, name)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("a payload does not say `%s`", name)
+	}
+	return number, nil
 }
 
 // rootOfPath climbs from the tenant's place in the map: a leaf is SHA-256(2, tenant, place, leaf hash), a branch

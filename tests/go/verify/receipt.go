@@ -11,18 +11,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// entry is what is hashed of an event.
-type entry struct {
-	V           int    `json:"v"`
-	Seq         int64  `json:"seq"`
-	At          string `json:"at"`
-	Tenant      string `json:"tenant"`
-	TenantSeq   uint64 `json:"tenant_seq"`
-	TenantPrev  string `json:"tenant_prev"`
-	Kind        string `json:"kind"`
-	PayloadHash string `json:"payload_hash"`
-}
-
 // record is an entry with its payload, as bytes.
 type record struct {
 	entry   []byte
@@ -32,23 +20,24 @@ type record struct {
 
 // check hashes the entry and compares its payload; a payload that is not there is erased.
 func (r record) check() (entry, tlog.Hash, error) {
-	var parsed entry
-	decoder := json.NewDecoder(bytes.NewReader(r.entry))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&parsed); err != nil {
+	parsed, err := parseEntry(r.entry)
+	if err != nil {
 		return parsed, tlog.Hash{}, err
 	}
 	if (r.salt == nil) != (r.payload == nil) {
-		return parsed, tlog.Hash{}, fmt.Errorf("entry %d: half of its payload is missing", parsed.Seq)
+		return parsed, tlog.Hash{}, fmt.Errorf("entry %d: half of its payload is missing", parsed.seq)
 	}
 	if r.salt != nil {
 		salt, err := base64.StdEncoding.DecodeString(*r.salt)
 		if err != nil || len(salt) != 32 {
-			return parsed, tlog.Hash{}, fmt.Errorf("entry %d: its salt is malformed", parsed.Seq)
+			return parsed, tlog.Hash{}, fmt.Errorf("entry %d: its salt is malformed", parsed.seq)
 		}
 		hash := sha256.Sum256(append(salt, r.payload...))
-		if base64.StdEncoding.EncodeToString(hash[:]) != parsed.PayloadHash {
-			return parsed, tlog.Hash{}, fmt.Errorf("entry %d: its payload does not match its hash", parsed.Seq)
+		if base64.StdEncoding.EncodeToString(hash[:]) != parsed.payloadHash {
+			return parsed, tlog.Hash{}, fmt.Errorf("entry %d: its payload does not match its hash", parsed.seq)
+		}
+		if err := checkObject(r.payload); err != nil {
+			return parsed, tlog.Hash{}, fmt.Errorf("entry %d: %w", parsed.seq, err)
 		}
 	}
 	return parsed, tlog.RecordHash(r.entry), nil
@@ -62,6 +51,12 @@ type receiptEntry struct {
 	Proof   *string `json:"proof"`
 }
 
+type receipt struct {
+	Origin        string         `json:"origin"`
+	Entries       []receiptEntry `json:"entries"`
+	Introductions []string       `json:"introductions"`
+}
+
 func (r receiptEntry) check(keys keys) (entry, []byte, tlog.Tree, error) {
 	rec := record{entry: []byte(r.Entry), salt: r.Salt}
 	if r.Payload != nil {
@@ -72,13 +67,13 @@ func (r receiptEntry) check(keys keys) (entry, []byte, tlog.Tree, error) {
 		return parsed, nil, tlog.Tree{}, err
 	}
 	if r.Proof == nil {
-		return parsed, nil, tlog.Tree{}, fmt.Errorf("entry %d has no proof", parsed.Seq)
+		return parsed, nil, tlog.Tree{}, fmt.Errorf("entry %d has no proof", parsed.seq)
 	}
 	proof, err := parseProof(*r.Proof)
 	if err != nil {
 		return parsed, nil, tlog.Tree{}, err
 	}
-	tree, err := proof.check(keys, parsed.Seq, leaf)
+	tree, err := proof.check(keys, parsed.seq, leaf)
 	return parsed, rec.payload, tree, err
 }
 
@@ -87,23 +82,31 @@ func verifyReceipt(keys keys, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkObject(text); err != nil {
+		return err
+	}
 	var answer struct {
-		Entries []receiptEntry `json:"entries"`
-		Receipt *struct {
-			Entries []receiptEntry `json:"entries"`
-		} `json:"receipt"`
+		Receipt json.RawMessage `json:"receipt"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return err
 	}
-	entries := answer.Entries
 	if answer.Receipt != nil {
-		entries = answer.Receipt.Entries
+		text = answer.Receipt
 	}
-	if len(entries) == 0 {
+	var read receipt
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&read); err != nil {
+		return err
+	}
+	if err := keys.introduce(read.Introductions); err != nil {
+		return err
+	}
+	if len(read.Entries) == 0 {
 		return fmt.Errorf("no entry")
 	}
-	for _, entry := range entries {
+	for _, entry := range read.Entries {
 		if _, _, _, err := entry.check(keys); err != nil {
 			return err
 		}

@@ -3,49 +3,67 @@
 
 use super::{cut_tail, export, fork, get, get_text, history, keys};
 use crate::test_vault::TestVault;
-use leasehold::{audit::Signer as _, evidence::checkpoint_text, merkle::leaf_hash};
+use leasehold::{
+    audit::Signer as _,
+    evidence::{Keys, checkpoint_text},
+    merkle::leaf_hash,
+};
 use serde_json::Value;
 use std::{path::PathBuf, process::Command};
 
 /// A folder with the keys, and the verifier beside it.
-struct Auditor {
+pub(super) struct Auditor {
     folder: tempfile::TempDir,
     program: PathBuf,
+    demands_witnesses: bool,
 }
 
 impl Auditor {
-    async fn of(test: &TestVault) -> Self {
+    pub(super) async fn of(test: &TestVault) -> Self {
+        Self::trusting(&keys(test).await)
+    }
+
+    pub(super) fn trusting(keys: &Keys) -> Self {
         let here = env!("CARGO_MANIFEST_DIR");
         let program =
             std::env::var("LEASEHOLD_TEST_GO_VERIFIER").unwrap_or_else(|_| format!("{here}/target/go/verify"));
         let program = PathBuf::from(program);
         assert!(program.exists(), "{} is missing: `tests/run` builds it", program.display());
-        let auditor = Self { folder: tempfile::tempdir().unwrap(), program };
-        auditor.write("keys", &keys(test).await.iter().collect::<Vec<_>>().join("\n"));
+        let auditor = Self { folder: tempfile::tempdir().unwrap(), program, demands_witnesses: false };
+        auditor.write("keys", &keys.iter().collect::<Vec<_>>().join("\n"));
         auditor
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    /// Demands the co-signatures of witnesses, a key a line.
+    pub(super) fn demand(&mut self, witnesses: &str) {
+        self.demands_witnesses = true;
+        self.write("witnesses", witnesses);
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// Says what the verifier says: nothing where the evidence holds.
-    fn verdict(&self, what: &str, files: &[&str]) -> Option<String> {
+    pub(super) fn verdict(&self, what: &str, files: &[&str]) -> Option<String> {
         let mut command = Command::new(&self.program);
+        if self.demands_witnesses {
+            command.args(["-witness", "witnesses"]);
+        }
         command.arg(what).arg("keys").args(files).current_dir(&self.folder).env_clear();
         let output = command.output().unwrap();
         (!output.status.success()).then(|| String::from_utf8(output.stderr).unwrap())
     }
 
     #[track_caller]
-    fn accepts(&self, what: &str, files: &[&str]) {
+    pub(super) fn accepts(&self, what: &str, files: &[&str]) {
         assert_eq!(self.verdict(what, files), None, "{files:?}");
     }
 
     #[track_caller]
-    fn rejects(&self, what: &str, files: &[&str], why: &str) {
+    pub(super) fn rejects(&self, what: &str, files: &[&str], why: &str) {
         let verdict = self.verdict(what, files).unwrap_or_else(|| panic!("{files:?} was accepted"));
         assert!(verdict.contains(why), "{files:?}: {verdict}");
     }

@@ -4,6 +4,7 @@
 mod export;
 mod forged;
 mod go;
+mod hostile;
 mod receipts;
 mod tree;
 
@@ -11,7 +12,7 @@ use crate::test_vault::TestVault;
 use leasehold::{
     audit::Signer as _,
     domain::entry::{EntryHead, payload_hash},
-    evidence::{ExportVerifier, Flaw, Keys, Verified, checkpoint_text, proof_text, record_line},
+    evidence::{Closing, ExportVerifier, Flaw, Keys, Verified, checkpoint_text, closing_line, proof_text, record_line},
     merkle::{Hash, inclusion_proof, leaf_hash, root_of},
 };
 use serde_json::Value;
@@ -65,9 +66,9 @@ async fn cut_tail(test: &TestVault, lines: &[String]) -> (Vec<String>, u64) {
     let seq = newest["entry"]["seq"].as_u64().unwrap();
     let row = test.log().await.into_iter().find(|row| row.head.seq == seq as i64).unwrap();
     let receipt = test.vault.checkpointer.receipt(&[row]).await.unwrap();
-    let mut closing: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
-    closing["newest"] = receipt.entries[0].proof.clone().unwrap().into();
-    cut.push(closing.to_string());
+    let mut closing: Closing = serde_json::from_str(lines.last().unwrap()).unwrap();
+    closing.newest = receipt.entries[0].proof.clone().unwrap();
+    cut.push(closing_line(&closing));
     (cut, seq)
 }
 
@@ -75,7 +76,7 @@ async fn cut_tail(test: &TestVault, lines: &[String]) -> (Vec<String>, u64) {
 /// dishonest operator could: two chains of one tenant in one log. Only the map tells.
 async fn fork(test: &TestVault, lines: &[String]) -> (Vec<String>, u64) {
     let rows = test.log().await;
-    let closing: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    let mut closing: Closing = serde_json::from_str(lines.last().unwrap()).unwrap();
     let signed = test.vault.checkpointer.covering(0).await.unwrap();
     let mut leaves: Vec<Hash> = rows[..signed.size as usize].iter().map(|row| row.leaf_hash).collect();
     let newest = rows.iter().rfind(|row| row.head.tenant == test.tenant).unwrap();
@@ -89,10 +90,9 @@ async fn fork(test: &TestVault, lines: &[String]) -> (Vec<String>, u64) {
     let text = checkpoint_text(test.vault.checkpointer.origin(), leaves.len() as u64, &root_of(&leaves));
     let note = test.vault.keyring.sign(&text).await.unwrap();
     let prove = |seq: u64| proof_text(seq, &inclusion_proof(&leaves, seq as usize).unwrap(), &note);
-    let mut forged = closing;
-    forged["newest"] = prove(signed.size).into();
-    forged["map"]["proof"] = prove(signed.map_seq).into();
+    closing.newest = prove(signed.size);
+    closing.map.proof = Some(prove(signed.map_seq));
     let mut forked = lines[..lines.len() - 2].to_vec();
-    forked.extend([line, forged.to_string()]);
+    forked.extend([line, closing_line(&closing)]);
     (forked, signed.size)
 }
