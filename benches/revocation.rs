@@ -81,8 +81,8 @@ impl Bench {
         vault_make(&db, &seal, &*clock, &*entropy).await.expect("a vault");
         let dialer = Dialer::new(DialerOptions::default()).expect("a dialer");
         let (catalogue, addresses) = (Arc::new(Catalogue::built_in()), Addresses::default());
-        let options =
-            VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name: "bench".into(), claim: None };
+        let (name, anchor) = ("bench".into(), folder.path().join("anchor"));
+        let options = VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name, anchor, claim: None };
         let (vault, _task) = Vault::start(options).await.expect("a started vault");
         vault.keyring.unseal(&seal).await.expect("an unsealed vault");
 

@@ -10,8 +10,8 @@ mod values;
 pub use keys::variable_of;
 pub use secret_reference::{SecretReference, SecretUnreadable};
 pub use sections::{
-    Amazon, Api, ConsentUrls, Database, Docs, Egress, Endpoints, File, Gateway, Lease, Limits, Log, Metrics, Place,
-    Providers, Seal, Tls,
+    Amazon, Api, Audit, ConsentUrls, Database, Docs, Egress, Endpoints, File, Gateway, Lease, Limits, Log, Metrics,
+    Place, Providers, Seal, Tls,
 };
 pub use values::{Count, DatabaseUrl, LogFilter, LogFormat, SealKind, Seconds, WebUrl};
 

@@ -13,7 +13,7 @@ use crate::{
     register::{Register, RegisterOptions},
     store::{Claim, Db, vault},
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// What a vault is made of.
 pub struct VaultOptions {
@@ -31,6 +31,8 @@ pub struct VaultOptions {
     pub entropy: Arc<dyn Entropy>,
     /// What the operator knows this node by; receipts name it.
     pub name: String,
+    /// The directory of this node's anchor.
+    pub anchor: PathBuf,
     /// The hold on an embedded database, kept as long as the vault.
     pub claim: Option<Claim>,
 }
@@ -73,12 +75,19 @@ impl Vault {
     /// submitted is committed.
     ///
     /// # Errors
-    /// Where there is no vault in the database, the log's head does not fit, or the clock lies behind the log.
+    /// Where there is no vault in the database, the log's head does not fit, the clock lies behind the log, or the anchor
+    /// cannot be used.
     pub async fn start(options: VaultOptions) -> Result<(Self, tokio::task::JoinHandle<()>), StartError> {
-        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name, claim } = options;
+        let VaultOptions { db, dialer, catalogue, addresses, clock, entropy, name, anchor, claim } = options;
         let node = NodeId::make(&*clock, &*entropy);
-        let sequencing =
-            SequencerOptions { db: db.clone(), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy), node };
+        let sequencing = SequencerOptions {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            node,
+            name: name.clone(),
+            anchor,
+        };
         let (sequencer, task) = Sequencer::start(sequencing).await?;
         let row = vault::vault_show(&mut db.reader().await?.link()).await?.ok_or(StartError::NoVault)?;
         let fleet = Fleet::new(FleetOptions {

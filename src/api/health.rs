@@ -24,7 +24,8 @@ async fn ready(State(state): State<ApiState>) -> Result<Json<serde_json::Value>,
     match &*state.vault.sequencer.health().borrow() {
         Health::Open => {}
         Health::Lost(_) => return Err(not("database")),
-        Health::Quarantined(_) => return Err(not("quarantined")),
+        Health::Quarantined(why) => return Err(Problem::quarantined(why).with_reason("quarantined")),
+        Health::Unanchored(_) => return Err(not("anchor")),
         Health::Poisoned(_) => return Err(not("log_closed")),
     }
     let row = async { vault::vault_show(&mut state.vault.db.reader().await?.link()).await }.await;

@@ -23,6 +23,7 @@ mod oauth;
 pub mod page;
 pub mod problem;
 mod proof;
+mod quarantine;
 mod receipted;
 mod request_id;
 mod seal;
@@ -156,6 +157,7 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(|| async { Problem::new(ProblemKind::MethodNotAllowed) })
         .fallback(|| async { Problem::not_found() })
         .layer(middleware::from_fn_with_state(state.clone(), receipted::receipted))
+        .layer(middleware::from_fn_with_state(state.clone(), quarantine::refuse))
         .layer(body_limit)
         .layer(middleware::from_fn(guard::catch_panic))
         .layer(middleware::from_fn_with_state(state.clone(), guard::limit_time))

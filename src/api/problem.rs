@@ -5,7 +5,7 @@
 mod of_services;
 
 use super::request_id;
-use crate::policy::Delivery;
+use crate::{domain::quarantine::REMEDY, policy::Delivery};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How soon to ask again where nobody knows better.
 const SOON: Duration = Duration::from_secs(5);
+/// How soon to ask again where a person has to come.
+const BY_HAND: Duration = Duration::from_secs(30);
 
 macro_rules! problems {
     ($($(#[$doc:meta])* $name:ident = $word:literal $status:ident $title:literal;)*) => {
@@ -80,6 +82,8 @@ problems! {
     ProviderThrottled = "provider-throttled" TOO_MANY_REQUESTS "The provider throttles requests";
     /// The vault is sealed.
     Sealed = "sealed" SERVICE_UNAVAILABLE "The vault is sealed";
+    /// Nobody knows the database to be the newest.
+    Quarantined = "quarantined" SERVICE_UNAVAILABLE "The vault is quarantined";
     /// The database or the log does not take it.
     Unavailable = "unavailable" SERVICE_UNAVAILABLE "The vault cannot do this now";
     /// It took too long.
@@ -154,6 +158,12 @@ impl Problem {
     pub fn delivery(delivery: Delivery) -> Self {
         let detail = format!("this lease is for {delivery} delivery: the tenant's grant decides");
         Self::new(ProblemKind::LeaseRefused).with_reason("delivery").with_detail(detail)
+    }
+
+    /// Answers for a database that nobody knows to be the newest: the cause, and what a security officer does about it.
+    #[must_use]
+    pub fn quarantined(why: &str) -> Self {
+        Self::new(ProblemKind::Quarantined).with_detail(format!("{why}; {REMEDY}")).with_retry_after(BY_HAND)
     }
 
     /// Answers for a field that holds what it cannot.

@@ -133,7 +133,7 @@ impl Checkpointer {
     /// Signs every few seconds, while the log grows and the vault is unsealed, until `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         while shutdown.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            if !self.options.signer.is_ready() {
+            if !self.options.signer.is_ready() || !self.options.sequencer.is_open() {
                 continue;
             }
             if let Err(error) = self.keep_up().await {
@@ -196,6 +196,7 @@ impl Checkpointer {
             created_at,
         };
         self.options.sequencer.commit(KeepCheckpoint(row)).await?;
+        self.options.sequencer.checkpointed(&note).await?;
         metrics::gauge!("leasehold_checkpoint_entries").set(size as f64);
         Ok(Signed { size, note, map_seq: counted(map_seq), map_size, map })
     }

@@ -4,6 +4,7 @@
 //! This module owns the sequencer, its batches and the verification of the log. It knows nothing of what the operations
 //! mean: a use is fences and an event, and a change brings its own code.
 
+pub mod anchor;
 mod batch;
 mod checkpoint;
 mod operation;
@@ -12,6 +13,7 @@ mod recorded;
 mod refusals;
 mod sequencer;
 mod signer;
+mod start;
 mod tree;
 pub mod verify;
 mod witness;
@@ -25,6 +27,7 @@ pub use operation::{
 };
 pub use receipt::ExportError;
 pub use recorded::{on_behalf, recording};
-pub use sequencer::{Announcement, Health, Sequencer, SequencerOptions, StartError};
+pub use sequencer::{Announcement, Health, Sequencer, SequencerOptions, VouchError};
 pub use signer::{SignError, Signer, log_origin};
+pub use start::StartError;
 pub use tree::{ProofError, StoredTree};

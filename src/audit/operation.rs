@@ -7,6 +7,7 @@ use crate::{
         event::Event,
         fence::{Fence, Incarnation},
         lease::Lease,
+        quarantine::REMEDY,
     },
     id::{ConnectionId, LeaseId, TenantId, WorkerId},
     store::{
@@ -171,9 +172,12 @@ pub enum SubmitError {
     /// The commit's answer was lost, and the database is gone: nobody knows yet whether it happened.
     #[error("whether it was recorded is not known, so nothing was released; ask again once the database is back")]
     InDoubt,
-    /// The database lacks what this node acknowledged.
-    #[error("this node is quarantined, and nothing is released: {0}")]
+    /// Nobody knows the database to be the newest.
+    #[error("quarantined, and nothing is released: {0}; {REMEDY}")]
     Quarantined(String),
+    /// It may be recorded, and is acknowledged to nobody.
+    #[error("nothing was released, because it could not be anchored: {0}")]
+    Unanchored(String),
     /// The commit's outcome is unknown, or the log is closed for good.
     #[error("the audit log is closed; nothing more is acknowledged until the vault is started again")]
     Closed,

@@ -3,32 +3,39 @@
 //! of operations; the next batch fills meanwhile.
 
 use super::{
+    anchor::{Anchor, AnchorError, Position},
     operation::{
         Admitted, Change, ChangeError, ChangeReply, Pending, PendingUse, SubmitError, TypedChange, Use, UseError,
     },
     recorded,
     refusals::Sameness,
-    witness::Witness,
+    start::{self, Start, StartError},
+    witness::{Witness, told},
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Timestamp},
     domain::{
+        entry::NO_ENTRY,
         event::{Event, Kind, Subject},
         fence::Fence,
     },
     entropy::Entropy,
     id::{NodeId, TenantId},
-    merkle::{Frontier, Hash},
-    store::{Db, Link, StoreError, log, nodes, vault},
+    merkle::Hash,
+    store::{Db, Link, StoreError, log, restores},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 /// How many operations may wait. Past it the vault sheds instead of growing.
 const QUEUE_MAX: usize = 8_192;
-/// How far the host's clock may lie behind the log before the vault refuses to start.
-const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(300);
 
 /// What the sequencer is made of.
 pub struct SequencerOptions {
@@ -40,6 +47,10 @@ pub struct SequencerOptions {
     pub entropy: Arc<dyn Entropy>,
     /// This process, whose batches are counted.
     pub node: NodeId,
+    /// What the operator knows it by.
+    pub name: String,
+    /// The directory of its anchor, which no other process may have.
+    pub anchor: PathBuf,
 }
 
 /// Whether the log takes operations.
@@ -49,8 +60,10 @@ pub enum Health {
     Open,
     /// The database is gone: operations are refused until it is back, which is noticed by itself.
     Lost(String),
-    /// The database lacks what this node acknowledged: it is an older copy. Nothing is released while it is.
+    /// Nobody knows the database to be the newest. Nothing is released while that is so.
     Quarantined(String),
+    /// What is acknowledged cannot be anchored: operations are refused until it can, which is noticed by itself.
+    Unanchored(String),
     /// A commit's outcome is unknown: nothing more is acknowledged, and the process has to end.
     Poisoned(String),
 }
@@ -69,28 +82,15 @@ pub struct Announcement {
     pub is_after_gap: bool,
 }
 
-/// Why the sequencer does not start.
+/// Why a node does not take the database for the newest.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The database fails.
+pub enum VouchError {
+    /// The fleet is quarantined, or the database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no vault in the database.
-    #[error("the database holds no vault: run `leasehold init`")]
-    NoVault,
-    /// The head and the entries do not belong together.
-    #[error("the log's head does not fit its entries ({0}); restore the database from a backup, nothing was altered")]
-    HeadMismatch(&'static str),
-    /// The host's clock lies behind the log.
-    #[error(
-        "this host's clock ({clock}) lies behind the newest entry of the audit log ({log}): set the clock and start again"
-    )]
-    ClockBehind {
-        /// What the host says.
-        clock: Timestamp,
-        /// The newest entry's time.
-        log: Timestamp,
-    },
+    /// The anchor cannot be written.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
 }
 
 /// A handle to the sequencer; clones share it.
@@ -100,8 +100,10 @@ pub struct Sequencer {
     refusals: mpsc::Sender<RefusalNote>,
     announcements: broadcast::Sender<Announcement>,
     health: watch::Receiver<Health>,
+    health_turn: Arc<watch::Sender<Health>>,
     witness: Witness,
     doubt: Arc<Notify>,
+    is_quarantined: Arc<AtomicBool>,
 }
 
 /// What the task takes in.
@@ -110,6 +112,13 @@ pub(super) struct Intake {
     pub(super) refusal_notes: mpsc::Receiver<RefusalNote>,
     /// The database may be an older copy.
     pub(super) doubt: Arc<Notify>,
+}
+
+/// What the task tells.
+pub(super) struct Outlet {
+    pub(super) announcements: broadcast::Sender<Announcement>,
+    pub(super) health: Arc<watch::Sender<Health>>,
+    pub(super) is_quarantined: Arc<AtomicBool>,
 }
 
 pub(super) struct RefusalNote {
@@ -122,22 +131,32 @@ pub(super) struct RefusalNote {
 }
 
 impl Sequencer {
-    /// Checks that the log's head fits its entries and starts the task. It ends when every handle is dropped, after it
-    /// has committed what was submitted.
+    /// Checks that the log's head fits its entries, compares both with the anchor, and starts the task: quarantined, where
+    /// nobody knows the database to be the newest. It ends when every handle is dropped, after it has committed what was
+    /// submitted.
     ///
     /// # Errors
-    /// Where there is no vault, head and entries disagree, or the clock lies behind the log.
+    /// Where there is no vault, head and entries disagree, the clock lies behind the log, or the anchor cannot be used.
     pub async fn start(options: SequencerOptions) -> Result<(Self, tokio::task::JoinHandle<()>), StartError> {
-        check_start(&options).await?;
+        let Start { witness, quarantine } = start::check(&options).await?;
         let (queue, operations) = mpsc::channel(QUEUE_MAX);
         let (refusals, refusal_notes) = mpsc::channel(QUEUE_MAX);
         let (announcements, _) = broadcast::channel(1_024);
-        let (health_tx, health) = watch::channel(Health::Open);
-        let (witness, doubt) = (Witness::default(), Arc::<Notify>::default());
+        let (health_turn, health) = watch::channel(Health::Open);
+        let health_turn = Arc::new(health_turn);
+        let (doubt, is_quarantined) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
         let intake = Intake { operations, refusal_notes, doubt: Arc::clone(&doubt) };
-        let worker = Worker::new(options, intake, announcements.clone(), health_tx, witness.clone());
+        let outlet = Outlet {
+            announcements: announcements.clone(),
+            health: Arc::clone(&health_turn),
+            is_quarantined: Arc::clone(&is_quarantined),
+        };
+        let worker = Worker::new(options, intake, outlet, witness.clone());
+        if let Some(why) = quarantine {
+            worker.turn_to(Health::Quarantined(why.to_string()));
+        }
         let task = tokio::spawn(worker.run());
-        Ok((Self { queue, refusals, announcements, health, witness, doubt }, task))
+        Ok((Self { queue, refusals, announcements, health, health_turn, witness, doubt, is_quarantined }, task))
     }
 
     /// Commits the use of a lease and returns once its entry is durable. Costs a share of one transaction.
@@ -201,21 +220,93 @@ impl Sequencer {
     }
 
     /// Notes an entry that another node appended: from here on, a database that lacks it is an older copy.
-    pub fn saw(&self, seq: i64, leaf_hash: Hash) {
-        self.witness.saw(seq, leaf_hash);
-    }
-
-    /// Checks that a database holds the newest entry that this node saw; one that does not quarantines the log. Costs one
-    /// read by primary key.
     ///
     /// # Errors
-    /// `Rollback` where it does not; or the database fails.
+    /// Where that cannot be anchored.
+    pub fn saw(&self, seq: i64, leaf_hash: Hash) -> Result<(), AnchorError> {
+        let Some(incarnation) = self.witness.incarnation() else { return Ok(()) };
+        self.witness.anchor().note(Position { incarnation, size: seq + 1, leaf_hash, root: None })
+    }
+
+    /// Checks that a database holds what this node saw; one that does not quarantines the fleet. Costs two reads by primary
+    /// key.
+    ///
+    /// # Errors
+    /// `Quarantined` where it does not, or another node found that out; or the database fails.
     pub async fn check(&self, link: &mut Link<'_>) -> Result<(), StoreError> {
         let checked = self.witness.check(link).await;
-        if matches!(checked, Err(StoreError::Rollback { .. })) {
+        if matches!(checked, Err(StoreError::Quarantined(_))) && !self.is_quarantined() {
             self.doubt.notify_one();
         }
         checked
+    }
+
+    /// Says whether nothing is released because nobody knows the database to be the newest.
+    #[must_use]
+    pub fn is_quarantined(&self) -> bool {
+        self.is_quarantined.load(Ordering::Relaxed)
+    }
+
+    /// Says whether this node has nothing to compare the database with, and waits for another to vouch for it.
+    #[must_use]
+    pub fn is_unvouched(&self) -> bool {
+        self.witness.is_unvouched()
+    }
+
+    /// Takes the database for the newest, because a live node vouches for it: one whose own anchor it was compared with, and
+    /// that is not quarantined. Costs three reads.
+    ///
+    /// # Errors
+    /// `Quarantined` where the fleet is; or the database fails, or the anchor.
+    pub async fn vouched(&self, link: &mut Link<'_>) -> Result<(), VouchError> {
+        let fence = restores::vault_fence(link).await?;
+        if fence.is_quarantined {
+            return Err(StoreError::from(told(link).await?).into());
+        }
+        let head = log::head_show(link).await?;
+        let leaf_hash = log::entry_leaf(link, head.size - 1).await?.unwrap_or(NO_ENTRY);
+        let (incarnation, root) = (fence.incarnation, Some(head.root));
+        self.witness.begin(Position { incarnation, size: head.size, leaf_hash, root })?;
+        tracing::info!(entries = head.size, "a live node vouches for the database; this node's anchor begins with it");
+        self.doubt.notify_one();
+        Ok(())
+    }
+
+    /// Anchors a checkpoint, and everything that was acknowledged before it, on the disk.
+    ///
+    /// # Errors
+    /// `Closed` where that failed, and the log with it: an fsync is never tried again.
+    pub(super) async fn checkpointed(&self, note: &str) -> Result<(), SubmitError> {
+        let (anchor, note) = (Arc::clone(self.witness.anchor()), note.to_owned());
+        let kept = tokio::task::spawn_blocking(move || anchor.checkpoint(&note)).await;
+        match kept {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                metrics::counter!("leasehold_anchor_failures_total").increment(1);
+                self.poison(&error.to_string());
+                Err(SubmitError::Closed)
+            }
+            Err(_) => Err(SubmitError::Closed),
+        }
+    }
+
+    /// Closes the log for good: the process ends.
+    fn poison(&self, why: &str) {
+        tracing::error!(%why, "the audit log is closed");
+        let _ = self.health_turn.send(Health::Poisoned(why.to_owned()));
+        self.doubt.notify_one();
+    }
+
+    /// Returns this node's anchor.
+    #[must_use]
+    pub fn anchor(&self) -> &Arc<Anchor> {
+        self.witness.anchor()
+    }
+
+    /// Says whether the log takes operations.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.health.borrow() == Health::Open
     }
 
     /// Watches whether the log takes operations.
@@ -230,40 +321,4 @@ impl Sequencer {
             mpsc::error::TrySendError::Closed(_) => SubmitError::Closed,
         })
     }
-}
-
-async fn check_start(options: &SequencerOptions) -> Result<(), StartError> {
-    let mut reader = options.db.reader().await?;
-    // One view of head and entries: other nodes append meanwhile.
-    reader.link().begin_reading().await?;
-    let checked = check_in(&mut reader.link(), options).await;
-    reader.discard().await;
-    checked?;
-    if options.db.is_shared() {
-        // Before the first batch, so that a row that is missing later means that nobody can tell.
-        nodes::batch_begin(&mut options.db.own().await?.link(), options.node).await?;
-    }
-    Ok(())
-}
-
-async fn check_in(link: &mut Link<'_>, options: &SequencerOptions) -> Result<(), StartError> {
-    if vault::vault_show(link).await?.is_none() {
-        return Err(StartError::NoVault);
-    }
-    let head = log::head_show(link).await?;
-    let frontier = Frontier::from_bytes(&head.right_edge).map_err(|_| StartError::HeadMismatch("its right edge"))?;
-    if i64::try_from(frontier.size()) != Ok(head.size) || frontier.root() != head.root {
-        return Err(StartError::HeadMismatch("its right edge and root"));
-    }
-    let newest = log::entry_page(link, log::Stretch::Before(i64::MAX), 1).await?;
-    match newest.first() {
-        None if head.size == 0 => {}
-        Some(entry) if entry.head.seq + 1 == head.size && entry.head.at <= head.at => {}
-        _ => return Err(StartError::HeadMismatch("its size")),
-    }
-    let clock = options.clock.now();
-    if clock.plus(CLOCK_BEHIND_MAX) < head.at {
-        return Err(StartError::ClockBehind { clock, log: head.at });
-    }
-    Ok(())
 }

@@ -2,18 +2,20 @@
 //! PostgreSQL, what became of a commit whose answer was lost.
 
 use super::{
+    anchor::Position,
     batch::{Batch, Written},
     operation::{Effect, FenceRefusal, FencedLease, Pending, Use},
     refusals::{self, Refusals, Sameness},
     sequencer::SequencerOptions,
-    witness::Witness,
+    witness::{Witness, told},
 };
 use crate::{
     clock::{APART_MAX, Clock, Timestamp},
+    domain::quarantine::Quarantine,
     entropy::Entropy,
     id::{LeaseId, NodeId, TenantId},
     merkle::Frontier,
-    store::{Db, Durability, Link, Pooled, StoreError, log, nodes, vault},
+    store::{Db, Durability, Link, Pooled, StoreError, log, nodes, restores},
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -31,7 +33,15 @@ pub(super) enum BatchError {
     /// Before the commit: nothing of it happened, and it may be tried again.
     Before(StoreError),
     /// At the commit: it may have happened.
-    InDoubt(StoreError, Timestamp, Written),
+    InDoubt(StoreError, CommittedBatch),
+}
+
+/// A batch that was committed.
+pub(super) struct CommittedBatch {
+    pub(super) at: Timestamp,
+    pub(super) written: Written,
+    /// How far the log is with it; none where it appended nothing.
+    pub(super) position: Option<Position>,
 }
 
 impl From<StoreError> for BatchError {
@@ -83,13 +93,13 @@ impl Writer {
         operations: &mut [Pending],
         refusals: &mut Refusals,
         noted: &mut Vec<Sameness>,
-    ) -> Result<(Timestamp, Written), BatchError> {
+    ) -> Result<CommittedBatch, BatchError> {
         let mut connection = self.take_connection().await?;
         self.batch += 1;
         let writing = self.write(connection.link(), operations, refusals, noted);
         let written = tokio::time::timeout(BATCH_LIMIT, Box::pin(writing)).await;
-        let (at, written) = match written.unwrap_or(Err(StoreError::NoAnswer(BATCH_LIMIT))) {
-            Ok(written) => written,
+        let committed = match written.unwrap_or(Err(StoreError::NoAnswer(BATCH_LIMIT))) {
+            Ok(committed) => committed,
             Err(error) => {
                 // Its transaction is in an unknown state: closing the connection rolls it back.
                 connection.discard().await;
@@ -99,24 +109,16 @@ impl Writer {
         match connection.link().commit().await {
             Ok(Durability::Durable) => {
                 self.connection = Some(connection);
-                self.acknowledged(&written);
-                Ok((at, written))
+                Ok(committed)
             }
             Ok(Durability::Unknown) => {
                 connection.discard().await;
-                Err(BatchError::InDoubt(StoreError::StandbyGivenUp, at, written))
+                Err(BatchError::InDoubt(StoreError::StandbyGivenUp, committed))
             }
             Err(error) => {
                 connection.discard().await;
-                Err(BatchError::InDoubt(error, at, written))
+                Err(BatchError::InDoubt(error, committed))
             }
-        }
-    }
-
-    /// Notes the newest entry that somebody was told of.
-    pub(super) fn acknowledged(&self, written: &Written) {
-        if let Some(entry) = written.entries.last() {
-            self.witness.saw(entry.head.seq, entry.leaf_hash);
         }
     }
 
@@ -189,7 +191,7 @@ impl Writer {
         operations: &mut [Pending],
         refusals: &mut Refusals,
         noted: &mut Vec<Sameness>,
-    ) -> Result<(Timestamp, Written), StoreError> {
+    ) -> Result<CommittedBatch, StoreError> {
         link.begin().await?;
         // Alone, first: the lock. Everything that decides is read in later statements.
         let (head, server) = log::head_lock(&mut link).await?;
@@ -199,8 +201,14 @@ impl Writer {
             return Err(StoreError::ClocksApart { host, server });
         }
         let at = host.max(head.at);
-        let incarnation =
-            vault::vault_show(&mut link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.incarnation;
+        let fence = restores::vault_fence(&mut link).await?;
+        let incarnation = fence.incarnation;
+        if fence.is_quarantined {
+            return Err(told(&mut link).await?.into());
+        }
+        if self.witness.incarnation() != Some(incarnation) {
+            return Err(Quarantine::OtherIncarnation.into());
+        }
         let mut frontier =
             Frontier::from_bytes(&head.right_edge).map_err(|_| StoreError::corrupt("log_head", "right_edge", 1))?;
         // What is appended to another tree than the head says would be a log that no proof fits.
@@ -221,11 +229,14 @@ impl Writer {
             frontier.append(entry.leaf_hash);
         }
         let size = head.size + i64::try_from(written.entries.len()).expect("a batch has few entries");
-        log::head_move(&mut link, size, at, &frontier.to_bytes(), &frontier.root()).await?;
+        let root = frontier.root();
+        log::head_move(&mut link, size, at, &frontier.to_bytes(), &root).await?;
         if self.db.is_shared() {
             nodes::batch_set(&mut link, self.node, self.batch).await?;
         }
-        Ok((at, written))
+        let newest = written.entries.last().map(|entry| entry.leaf_hash);
+        let position = newest.map(|leaf_hash| Position { incarnation, size, leaf_hash, root: Some(root) });
+        Ok(CommittedBatch { at, written, position })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{client::ClientError, output};
 use crate::{
-    audit::{StartError, verify::VerifyError},
+    audit::{StartError, anchor::AnchorError, verify::VerifyError},
     config::{ConfigError, SecretUnreadable},
     dev::DevError,
     evidence::Flaw,
@@ -45,6 +45,8 @@ pub(super) enum Failure {
     Copy(#[from] CopyError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
     #[error(transparent)]
     Init(#[from] InitError),
     #[error(transparent)]

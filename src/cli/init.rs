@@ -6,6 +6,7 @@ use super::{
     output::{self, Form},
 };
 use crate::{
+    audit::anchor::Anchor,
     clock::SystemClock,
     config::{Config, SealKind},
     entropy::SystemEntropy,
@@ -59,6 +60,7 @@ async fn init(config: &Config, officer: &str, operator: &str) -> Result<FirstSta
     if vault::vault_show(&mut db.reader().await?.link()).await?.is_some() {
         return Err(InitError::Exists.into());
     }
+    Anchor::refuse_begun(&config.audit.anchor)?;
     let (seal, created) = seal_make(config)?;
     let made = vault_make(&db, &*seal, &SystemClock, &SystemEntropy).await;
     if let (Err(_), Some(path)) = (&made, created) {

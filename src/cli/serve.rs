@@ -54,6 +54,9 @@ async fn serve(config: &Config, shutdown: CancellationToken) -> Result<(), Serve
         api = api.base_url(),
         gateway = gateway.base_url(),
         unsealed = vault.keyring.is_open(),
+        anchor = %vault.sequencer.anchor().directory().display(),
+        anchored_entries = vault.sequencer.anchor().position().map(|position| position.size),
+        quarantined = vault.sequencer.is_quarantined(),
         "serving"
     );
     assembly::serve_doors(config, Doors { vault, api, gateway, metrics }, shutdown).await

@@ -31,6 +31,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("database.password_file", Text),
     ("database.password_credential", Text),
     ("node.name", Text),
+    ("audit.anchor", Text),
     ("seal.kind", Text),
     ("seal.file", Text),
     ("seal.passphrase_file", Text),

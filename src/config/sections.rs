@@ -32,6 +32,8 @@ sections! {
         database: Database = Database::default(),
         /// This process, among those that share a database.
         node: Node = Node::default(),
+        /// The audit log beside its entries.
+        audit: Audit = Audit::default(),
         /// What protects the master key.
         seal: Seal = Seal::default(),
         /// The listener of people and workers.
@@ -72,6 +74,12 @@ sections! {
     Node {
         /// What receipts call it; the host's name where none is given.
         name: Option<String> = None,
+    }
+
+    /// The audit log beside its entries.
+    Audit {
+        /// The directory of this node's anchor, by which it knows an older copy of the database for one.
+        anchor: PathBuf = "keys/anchor".into(),
     }
 
     /// What protects the master key.

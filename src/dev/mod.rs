@@ -130,6 +130,7 @@ fn config(directory: &Directory, amazon: &str, ca: &std::path::Path) -> Result<C
     let database = format!("sqlite:{}", directory.path().join("leasehold.db").display());
     config.database.url = DatabaseUrl::parse(&database).map_err(|_| DevError::Answer("database"))?;
     config.seal.file = directory.path().join("keys/seal.key");
+    config.audit.anchor = directory.path().join("keys/anchor");
     config.amazon.token_url = url(format!("{amazon}/auth/o2/token"))?;
     config.amazon.consent_url.default = url(format!("{amazon}/apps/authorize/consent"))?;
     config.amazon.endpoint.na = region("na")?;

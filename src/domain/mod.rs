@@ -5,6 +5,7 @@ pub mod entry;
 pub mod event;
 pub mod fence;
 pub mod lease;
+pub mod quarantine;
 pub mod secrets;
 pub mod standing;
 

@@ -4,8 +4,9 @@
 
 use super::{Fleet, Following, News, Sighting, Stopped, lease::CERTAIN};
 use crate::{
-    audit::Announcement,
+    audit::{Announcement, VouchError, anchor::AnchorError},
     clock::{APART_MAX, Uptime},
+    id::NodeId,
     store::{
         Db, Link, StoreError, fences,
         log::{self, AnnouncedRow},
@@ -14,6 +15,7 @@ use crate::{
 };
 use sqlx::postgres::PgListener;
 use std::{
+    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -38,6 +40,26 @@ struct Path {
     /// Where it stands; none before it has joined.
     place: Option<Vantage>,
     untold: u32,
+    /// The heartbeats of the others as they were first seen, while this node waits for one of them to vouch.
+    first_beats: HashMap<NodeId, i64>,
+}
+
+/// Why a look did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+}
+
+impl From<VouchError> for LookError {
+    fn from(error: VouchError) -> Self {
+        match error {
+            VouchError::Store(error) => Self::Store(error),
+            VouchError::Anchor(error) => Self::Anchor(error),
+        }
+    }
 }
 
 /// Whether a look is a heartbeat too.
@@ -64,8 +86,13 @@ impl Fleet {
                 _ = beats.tick() => Look::Beat,
                 () = self.wake.notified() => Look::Told,
             };
-            if let Err(error) = self.look(&mut path, look, following).await {
-                tracing::warn!(%error, "the other nodes cannot be followed; nothing goes out once the node's lease has ended");
+            match self.look(&mut path, look, following).await {
+                Ok(()) => {}
+                // Whoever found it out has said so. Nobody waits for this lease: nothing is acknowledged meanwhile.
+                Err(LookError::Store(StoreError::Quarantined(_))) => self.lease.end(),
+                Err(error) => {
+                    tracing::warn!(%error, "the other nodes cannot be followed; nothing goes out once the node's lease has ended");
+                }
             }
             // Frozen, or without the database for too long: what goes out must not wait for the next write to notice.
             if self.lease.stint().is_none() {
@@ -75,13 +102,17 @@ impl Fleet {
     }
 
     /// Looks once: heartbeat, news, stop, and only then the lease.
-    async fn look(&self, path: &mut Path, look: Look, following: &dyn Following) -> Result<(), StoreError> {
+    async fn look(&self, path: &mut Path, look: Look, following: &dyn Following) -> Result<(), LookError> {
         let sent = self.uptime();
         let mut reader = self.options.db.own().await?;
         let mut link = reader.link();
+        if self.options.sequencer.is_unvouched() {
+            self.seek_voucher(path, &mut link).await?;
+        }
         let to = nodes::vantage_show(&mut link).await?;
         // Another history: what was followed up to a turn of the one says nothing of the other's.
-        let is_other = path.place.is_some_and(|from| to.timeline != from.timeline || to.turn < from.turn);
+        let is_other =
+            path.place.is_some_and(|from| to.timeline != from.timeline || to.turn < from.turn || to.size < from.size);
         if look == Look::Beat || is_other {
             self.options.sequencer.check(&mut link).await?;
             self.compare_clocks(&mut link).await?;
@@ -129,10 +160,7 @@ impl Fleet {
         from: Vantage,
         to: Vantage,
         following: &dyn Following,
-    ) -> Result<bool, StoreError> {
-        if to.size < from.size {
-            return Err(StoreError::Rollback { seq: from.size - 1 });
-        }
+    ) -> Result<bool, LookError> {
         // What stands in a turn after `to` comes again with the next look.
         let mut news = News {
             raised: fences::epochs_raised_after(link, from.turn).await?,
@@ -185,7 +213,7 @@ impl Fleet {
     }
 
     /// Writes this node's row. What was revoked before stops nothing here: nothing is in flight without a lease.
-    async fn join(&self, link: &mut Link<'_>, at: Vantage) -> Result<(), StoreError> {
+    async fn join(&self, link: &mut Link<'_>, at: Vantage) -> Result<(), LookError> {
         let row = NodeRow {
             id: self.options.node,
             name: self.options.name.clone(),
@@ -201,9 +229,22 @@ impl Fleet {
     }
 
     /// Remembers an entry, so that a database that lacks it is known for an older copy.
-    async fn witness(&self, link: &mut Link<'_>, seq: i64) -> Result<(), StoreError> {
+    async fn witness(&self, link: &mut Link<'_>, seq: i64) -> Result<(), LookError> {
         if let Some(leaf_hash) = log::entry_leaf(link, seq).await? {
-            self.options.sequencer.saw(seq, leaf_hash);
+            self.options.sequencer.saw(seq, leaf_hash)?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether a node lives that was able to compare the database with its own anchor: one that was not does not show
+    /// that it lives. Until then there is nothing to compare with here.
+    async fn seek_voucher(&self, path: &mut Path, link: &mut Link<'_>) -> Result<(), LookError> {
+        for node in nodes::nodes_list(link).await? {
+            let first = *path.first_beats.entry(node.id).or_insert(node.beat);
+            if node.beat > first {
+                self.options.sequencer.vouched(link).await?;
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -227,7 +268,7 @@ impl Fleet {
 
     /// Notes whose heartbeat moved, and removes the rows of nodes that have been silent for long.
     async fn sight(&self, rows: &[NodeRow], link: &mut Link<'_>) -> Result<(), StoreError> {
-        let silent: Vec<(crate::id::NodeId, i64)> = {
+        let silent: Vec<(NodeId, i64)> = {
             let now = self.uptime();
             let mut sightings = self.sightings.lock();
             sightings.retain(|id, _| rows.iter().any(|row| row.id == *id));
@@ -276,7 +317,7 @@ impl Fleet {
 }
 
 /// Notes a node's heartbeat.
-pub(super) fn note(sightings: &mut std::collections::HashMap<crate::id::NodeId, Sighting>, row: &NodeRow, now: Uptime) {
+pub(super) fn note(sightings: &mut HashMap<NodeId, Sighting>, row: &NodeRow, now: Uptime) {
     let seen =
         sightings.entry(row.id).or_insert_with(|| Sighting { name: row.name.clone(), beat: row.beat, since: now });
     if seen.beat != row.beat {

@@ -54,6 +54,8 @@ pub(super) enum Refusal {
     TooLarge,
     /// The vault is sealed.
     Sealed,
+    /// Nobody knows the vault's database to be the newest.
+    Quarantined,
     /// Nothing can be recorded or read.
     Unrecordable(String),
     /// Too much is in flight.
@@ -80,6 +82,7 @@ impl Refusal {
             Self::Scope(_) => "scope",
             Self::TooLarge => "too_large",
             Self::Sealed => "sealed",
+            Self::Quarantined => "quarantined",
             Self::Unrecordable(_) => "unrecordable",
             Self::Overloaded => "overloaded",
             Self::Throttled(_) => "throttled",
@@ -127,6 +130,10 @@ impl Refusal {
                 "The type of this report, feed or document is not known: list or create it first.".to_owned(),
             ),
             Self::Sealed => Said::unavailable("The vault is sealed.".to_owned(), Duration::from_secs(30)),
+            Self::Quarantined => Said::unavailable(
+                "The vault is quarantined: nobody knows its database to be the newest.".to_owned(),
+                Duration::from_secs(30),
+            ),
             Self::Unrecordable(why) => Said::unavailable(why, SHORTLY),
             Self::Overloaded => {
                 Said::unavailable("Too many requests are in flight.".to_owned(), Duration::from_secs(1))
@@ -227,6 +234,7 @@ impl From<UseError> for Refusal {
         match error {
             UseError::Refused(_) => Self::DeadLease,
             UseError::Unrecorded(SubmitError::Overloaded) => Self::Overloaded,
+            UseError::Unrecorded(SubmitError::Quarantined(_)) => Self::Quarantined,
             UseError::Unrecorded(_) => Self::Unrecordable("The request could not be recorded.".to_owned()),
         }
     }

@@ -47,6 +47,7 @@ pub(crate) async fn test_vault() -> TestVault {
         clock,
         entropy: Arc::new(SystemEntropy),
         name: "test".into(),
+        anchor: directory.path().join("anchor"),
         claim: None,
     };
     let (vault, _) = Vault::start(options).await.unwrap();

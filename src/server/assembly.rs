@@ -78,6 +78,7 @@ pub async fn vault_start(config: &Config, db: Db) -> Result<Vault, ServeError> {
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
         entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
         name: config.node_name(),
+        anchor: config.audit.anchor.clone(),
         claim,
     };
     // The task ends with the process: its handles are held by the services until then.

@@ -24,6 +24,7 @@ pub mod nodes;
 mod notices;
 pub mod postgres;
 pub mod refreshes;
+pub mod restores;
 pub mod schema;
 pub mod signers;
 pub mod snapshot;
@@ -42,7 +43,10 @@ pub use db::{Db, Durability, Link, Missing, Pooled};
 pub use notices::notice_layer;
 pub use postgres::UnfitServer;
 
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    domain::quarantine::{Quarantine, REMEDY},
+};
 
 /// What went wrong at the database.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +78,9 @@ pub enum StoreError {
     /// The server is not one that a vault can rest on.
     #[error(transparent)]
     Server(#[from] UnfitServer),
-    /// The database lacks an entry that was acknowledged.
-    #[error("the database lacks entry {seq}, which this node saw: it is an older copy; put the newest one back")]
-    Rollback {
-        /// The sequence number of the entry.
-        seq: i64,
-    },
+    /// Nobody knows the database to be the newest.
+    #[error("quarantined: {0}; {REMEDY}")]
+    Quarantined(#[from] Quarantine),
     /// This host's clock or the server's is wrong.
     #[error(
         "this host's clock says {host}, the database server's {server}: set both by NTP; nothing goes out until then"

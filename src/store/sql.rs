@@ -16,6 +16,10 @@ statements! {
     // ── vault ──
     VAULT_INSERT = "INSERT INTO vault (id, vault, incarnation, created_at) VALUES (1, $1, $2, $3)";
     VAULT_SHOW = "SELECT vault, incarnation FROM vault WHERE id = 1";
+    VAULT_FENCE = "SELECT incarnation, EXISTS (SELECT 1 FROM quarantine) FROM vault WHERE id = 1";
+    QUARANTINE_SET = "INSERT INTO quarantine (id, why, anchored_size, anchored_root, node, since) VALUES (1, $1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
+    QUARANTINE_SHOW = "SELECT why, anchored_size, anchored_root, node, since FROM quarantine WHERE id = 1";
+    RESTORE_ENDED = "SELECT seq FROM restores WHERE ended = $1";
 
     // ── whole databases ──
     MIGRATIONS_APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";

@@ -35,5 +35,10 @@ pub(super) const METRICS: &[(Kind, &str, &str)] = &[
     (Counter, "leasehold_writes_withheld_total", "Writes upstream that a node's ended lease held back."),
     (Gauge, "leasehold_nodes", "Nodes that this one sees in the database, itself included."),
     (Gauge, "leasehold_quarantined", "1 while the node is quarantined."),
+    (
+        Counter,
+        "leasehold_anchor_failures_total",
+        "Writes to the anchor that failed: nothing is acknowledged meanwhile.",
+    ),
     (Counter, "leasehold_panics_total", "Panics; each is a defect."),
 ];

@@ -40,12 +40,12 @@ pub(crate) enum TestDatabase {
 /// A new database with the vault's schema, which goes when this is dropped.
 pub(crate) struct TestStore {
     pub(crate) db: Db,
-    _kept: Kept,
+    kept: Kept,
 }
 
 enum Kept {
     Elsewhere,
-    File(#[expect(dead_code, reason = "its drop removes it")] TempDir),
+    File(TempDir),
     OnServer(String),
 }
 
@@ -54,7 +54,7 @@ impl TestStore {
         let (url, kept) = match database {
             TestDatabase::Sqlite => {
                 let directory = tempfile::tempdir().unwrap();
-                (format!("sqlite:{}", directory.path().join("vault.db").display()), Kept::File(directory))
+                (url_of(&directory), Kept::File(directory))
             }
             TestDatabase::Postgres => {
                 let url = Server::shared().await.database_make().await;
@@ -69,11 +69,36 @@ impl TestStore {
         Self::open(url, Kept::Elsewhere).await
     }
 
+    /// Copies the database as it is now, as a backup does: SQLite's file and its log, PostgreSQL's dump. Nothing may be
+    /// written meanwhile.
+    pub(crate) async fn copy(&self) -> Self {
+        match &self.kept {
+            Kept::File(from) => {
+                let to = tempfile::tempdir().unwrap();
+                for name in ["vault.db", "vault.db-wal"] {
+                    if from.path().join(name).exists() {
+                        std::fs::copy(from.path().join(name), to.path().join(name)).unwrap();
+                    }
+                }
+                Self::open(&url_of(&to), Kept::File(to)).await
+            }
+            Kept::OnServer(url) => {
+                let copy = Server::shared().await.database_copy(url).await;
+                Self::open(&copy, Kept::OnServer(copy.clone())).await
+            }
+            Kept::Elsewhere => panic!("a database of a test's own server is copied by that server"),
+        }
+    }
+
     async fn open(url: &str, kept: Kept) -> Self {
         let db = Db::open(url, Missing::Create).await.unwrap();
         db.migrate().await.unwrap();
-        Self { db, _kept: kept }
+        Self { db, kept }
     }
+}
+
+fn url_of(directory: &TempDir) -> String {
+    format!("sqlite:{}", directory.path().join("vault.db").display())
 }
 
 /// A database takes 8 MB of the server's directory, so that hundreds of tests would fill a disk.

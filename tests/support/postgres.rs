@@ -184,6 +184,18 @@ impl Server {
         database_make(&self.maintenance).await
     }
 
+    /// Copies a database to a new one by way of a dump, and returns its URL. Others may be connected to the source.
+    pub(crate) async fn database_copy(&self, url: &str) -> String {
+        let copy = self.database_make().await;
+        let pipe =
+            format!("{} '{url}' | {} --quiet --set ON_ERROR_STOP=1 '{copy}'", program("pg_dump"), program("psql"));
+        // A pipe of which only the last part is asked would hide that the first one failed.
+        let script = format!("set -o pipefail; {pipe}");
+        let copied = tokio::process::Command::new("bash").args(["-c", &script]).output().await.unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        copy
+    }
+
     /// Removes a database that [`Self::database_make`] made, whoever is still connected.
     pub(crate) async fn database_drop(&self, url: &str) {
         let name = url.rsplit_once('/').expect("the URL of a database").1;
@@ -199,6 +211,13 @@ async fn database_make(maintenance: &str) -> String {
     let mut url = url::Url::parse(maintenance).unwrap();
     url.set_path(&name);
     url.into()
+}
+
+/// Finds a program of PostgreSQL's where `cluster.sh` finds the server, or on the path.
+fn program(name: &str) -> String {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).max();
+    found.map_or_else(|| name.to_owned(), |path| path.display().to_string())
 }
 
 async fn run(connection: &mut PgConnection, statements: &str) {

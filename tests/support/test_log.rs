@@ -9,21 +9,28 @@ use leasehold::{
         fence::Incarnation,
         lease::{Epochs, Lease},
     },
-    entropy::SystemEntropy,
+    entropy::{SystemEntropy, make_array},
     id::{ConnectionId, GrantId, LeaseId, NodeId, SubProcessorId, TenantId, WorkerId},
     keyring::init::vault_make,
     policy::{Delivery, Module},
     seal::FileSeal,
     store::{Db, log, vault},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tempfile::TempDir;
 
 pub(crate) struct TestLog {
     pub(crate) db: Db,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sequencer: Sequencer,
     incarnation: Incarnation,
-    _store: TestStore,
+    /// Holds the anchors of all starts, each in a directory of its own.
+    anchors: TempDir,
+    store: TestStore,
 }
 
 impl TestLog {
@@ -32,19 +39,40 @@ impl TestLog {
     }
 
     pub(crate) async fn over(store: TestStore) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let anchors = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
         let db = store.db.clone();
-        let seal = FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap();
+        let seal = FileSeal::create(&anchors.path().join("seal.key"), &SystemEntropy).unwrap();
         vault_make(&db, &seal, &*clock, &SystemEntropy).await.unwrap();
         let row = vault::vault_show(&mut db.reader().await.unwrap().link()).await.unwrap().unwrap();
-        let sequencer = begin(&db, &clock).await.unwrap();
-        Self { db, clock, sequencer, incarnation: row.incarnation, _store: store }
+        let sequencer = begin(&db, &clock, anchors.path().join("first")).await.unwrap();
+        Self { db, clock, sequencer, incarnation: row.incarnation, anchors, store }
     }
 
-    /// Starts a second sequencer on the same database, as the next start of the process does.
+    /// Starts a second sequencer on the same database, as the next start of the process does: with a copy of the anchor,
+    /// since the first one still runs and holds its own.
     pub(crate) async fn start_again(&self) -> Result<Sequencer, StartError> {
-        begin(&self.db, &self.clock).await
+        begin(&self.db, &self.clock, self.anchor()).await
+    }
+
+    /// Starts a sequencer over another database, or with another anchor, than this log's.
+    pub(crate) async fn start_with(&self, db: &Db, anchor: PathBuf) -> Result<Sequencer, StartError> {
+        begin(db, &self.clock, anchor).await
+    }
+
+    /// Copies the database, as a backup does.
+    pub(crate) async fn backup(&self) -> TestStore {
+        self.store.copy().await
+    }
+
+    /// Returns a copy of the anchor, for a start beside the one that holds it.
+    pub(crate) fn anchor(&self) -> PathBuf {
+        anchor_copy(self.sequencer.anchor().directory())
+    }
+
+    /// Returns a directory in which no other start has its anchor.
+    pub(crate) fn new_anchor(&self) -> PathBuf {
+        self.anchors.path().join(uuid::Uuid::from_bytes(make_array(&SystemEntropy)).to_string())
     }
 
     pub(crate) fn tenant(&self) -> TenantId {
@@ -115,11 +143,23 @@ impl TestLog {
     }
 }
 
-async fn begin(db: &Db, clock: &Arc<ManualClock>) -> Result<Sequencer, StartError> {
+async fn begin(db: &Db, clock: &Arc<ManualClock>, anchor: PathBuf) -> Result<Sequencer, StartError> {
     let clock = Arc::<ManualClock>::clone(clock);
     let node = NodeId::make(&*clock, &SystemEntropy);
-    let options = SequencerOptions { db: db.clone(), clock, entropy: Arc::new(SystemEntropy), node };
+    let (entropy, name) = (Arc::new(SystemEntropy), "test".to_owned());
+    let options = SequencerOptions { db: db.clone(), clock, entropy, node, name, anchor };
     Ok(Sequencer::start(options).await?.0)
+}
+
+/// Copies an anchor to a new directory beside it, and returns that.
+pub(crate) fn anchor_copy(from: &Path) -> PathBuf {
+    let to = from.with_file_name(uuid::Uuid::from_bytes(make_array(&SystemEntropy)).to_string());
+    std::fs::create_dir(&to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+    to
 }
 
 pub(crate) fn event(tenant: TenantId, kind: Kind) -> Event {

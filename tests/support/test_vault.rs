@@ -1,7 +1,10 @@
 //! A whole vault on loopback: the simulated Amazon and the gateway on real listeners over TLS, a database of its own, a
 //! clock that stands still, one tenant with one authorized connection, and workers that get leases.
 
-use crate::databases::{TestDatabase, TestStore};
+use crate::{
+    databases::{TestDatabase, TestStore},
+    test_log::anchor_copy,
+};
 use leasehold::{
     api::{self, ApiOptions, ApiState, Docs},
     audit::{Batch, Change, ChangeError},
@@ -38,7 +41,7 @@ use leasehold::{
     vault::{Vault, VaultOptions},
 };
 use serde_json::Value;
-use std::{convert::Infallible, net::Ipv4Addr, sync::Arc};
+use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -136,7 +139,8 @@ impl TestVault {
         let store = TestStore::make(options.database).await;
         let seal = FileSeal::create(&directory.path().join("seal.key"), &*entropy).unwrap();
         vault_make(&store.db, &seal, &*clock, &*entropy).await.unwrap();
-        let vault = start_vault(&store.db, &seal, &clock, &entropy, &ca_pem, port).await;
+        let anchor = directory.path().join("anchor");
+        let vault = start_vault(&store.db, &seal, &clock, &entropy, &ca_pem, port, anchor).await;
         let listener = listen(&authority).await;
         let gateway = base_url(&listener);
         let router = gateway::router(vault.clone(), options.limits);
@@ -203,7 +207,8 @@ impl TestVault {
     pub(crate) async fn start_over(&self, db: &Db) -> Vault {
         let seal = FileSeal::open(&self.seal_path()).unwrap();
         let port = self.amazon.rsplit(':').next().unwrap().parse().unwrap();
-        start_vault(db, &seal, &self.clock, &self.vault.entropy, &self.ca_pem, port).await
+        let anchor = anchor_copy(self.vault.sequencer.anchor().directory());
+        start_vault(db, &seal, &self.clock, &self.vault.entropy, &self.ca_pem, port, anchor).await
     }
 
     /// Makes another tenant, whose connection and worker are as ours.
@@ -286,7 +291,7 @@ impl TestVault {
     }
 
     /// Returns where the key file of the seal lies.
-    pub(crate) fn seal_path(&self) -> std::path::PathBuf {
+    pub(crate) fn seal_path(&self) -> PathBuf {
         self._directory.path().join("seal.key")
     }
 
@@ -371,6 +376,7 @@ async fn start_vault(
     entropy: &Arc<dyn Entropy>,
     ca_pem: &[u8],
     amazon_port: u16,
+    anchor: PathBuf,
 ) -> Vault {
     let dialer = Dialer::new(DialerOptions {
         allowed_cidrs: vec!["127.0.0.0/8".parse().unwrap()],
@@ -393,6 +399,7 @@ async fn start_vault(
         clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::clone(entropy),
         name: "test".into(),
+        anchor,
         claim: None,
     };
     let (vault, _task) = Vault::start(options).await.unwrap();

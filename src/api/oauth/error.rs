@@ -56,7 +56,7 @@ impl OAuthError {
     }
 
     /// Answers in Login with Amazon's dialect, which SDKs read. `parameter` names what the grant rests on.
-    pub(super) fn into_lwa(self, request_id: &str) -> Response {
+    pub(in crate::api) fn into_lwa(self, request_id: &str) -> Response {
         let (status, error, amazon, description) = match &self {
             Self::InvalidClient => {
                 let body = json!({ "error_description": "Client authentication failed", "error": "invalid_client" });

@@ -1,6 +1,6 @@
 //! What each service's errors are to a caller.
 
-use super::{Problem, ProblemKind, SOON};
+use super::{BY_HAND, Problem, ProblemKind, SOON};
 use crate::{
     audit::{ChangeError, CheckpointError, ExportError, FenceRefusal, ProofError, SignError, SubmitError, UseError},
     broker::{ApplicationError, AuthorizeRefusal, ConsentError, ImportError, TokenCallError, TokenFailure},
@@ -14,9 +14,6 @@ use crate::{
 };
 use std::{convert::Infallible, time::Duration};
 
-/// How soon to ask a sealed vault again: a person has to come.
-const SEALED: Duration = Duration::from_secs(30);
-
 impl From<Infallible> for Problem {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -28,7 +25,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Taken => Self::new(ProblemKind::Taken),
             StoreError::Corrupt { .. } | StoreError::UnknownUrl | StoreError::Migration(_) => Self::internal(&error),
-            StoreError::Rollback { .. } => Self::unavailable(&error).with_reason("quarantined"),
+            StoreError::Quarantined(why) => Self::quarantined(&why.to_string()),
             StoreError::Open(_)
             | StoreError::Failed(_)
             | StoreError::Server(_)
@@ -49,7 +46,8 @@ impl From<SubmitError> for Problem {
             SubmitError::Overloaded => {
                 Self::new(ProblemKind::Unavailable).with_reason("overloaded").with_retry_after(Duration::from_secs(1))
             }
-            SubmitError::Quarantined(_) => Self::unavailable(&error).with_reason("quarantined"),
+            SubmitError::Quarantined(why) => Self::quarantined(&why),
+            SubmitError::Unanchored(_) => Self::unavailable(&error).with_reason("unanchored"),
             SubmitError::Failed(_) | SubmitError::Closed => Self::unavailable(&error).with_reason("unrecorded"),
             SubmitError::InDoubt => Self::unavailable(&error).with_reason("in_doubt"),
             SubmitError::CallerEnded => Self::new(ProblemKind::Unauthenticated).with_detail(error.to_string()),
@@ -115,7 +113,7 @@ impl From<KeyringError> for Problem {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Sealed => {
-                Self::new(ProblemKind::Sealed).with_detail(error.to_string()).with_retry_after(SEALED)
+                Self::new(ProblemKind::Sealed).with_detail(error.to_string()).with_retry_after(BY_HAND)
             }
             KeyringError::Store(error) => error.into(),
             KeyringError::Unrecorded(error) => error.into(),

@@ -1,3 +1,4 @@
+mod anchor;
 mod outages;
 mod sequencer;
 mod tampering;

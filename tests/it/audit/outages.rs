@@ -293,7 +293,9 @@ async fn a_host_whose_clock_runs_ahead_of_the_servers_records_nothing() {
     let log = TestLog::start(TestDatabase::Postgres).await;
     let (clock, entropy) = (Arc::new(Ahead), Arc::new(SystemEntropy));
     let node = NodeId::make(&*clock, &*entropy);
-    let (wrong, _) = Sequencer::start(SequencerOptions { db: log.db.clone(), clock, entropy, node }).await.unwrap();
+    let (name, anchor) = ("ahead".to_owned(), log.new_anchor());
+    let options = SequencerOptions { db: log.db.clone(), clock, entropy, node, name, anchor };
+    let (wrong, _) = Sequencer::start(options).await.unwrap();
     let refused = wrong.commit(Marks(log.tenant())).await.unwrap_err();
     let ChangeError::Unrecorded(SubmitError::Failed(why)) = &refused else { panic!("{refused:?}") };
     assert!(why.contains("set both by NTP"), "{why}");

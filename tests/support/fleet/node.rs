@@ -66,6 +66,7 @@ impl Node {
             r#"
             database.url = "{user}:{}/{vault}?sslmode=disable"
             node.name = "{name}"
+            audit.anchor = "{}"
             seal.file = "{}"
             api.listen = "127.0.0.1:{api}"
             gateway.listen = "127.0.0.1:{gateway}"
@@ -80,6 +81,7 @@ impl Node {
             {extra}
             "#,
             proxy.port(),
+            directory.join(format!("{name}-anchor")).display(),
             seal.display(),
         );
         let config = directory.join(format!("{name}.toml"));
