@@ -21,7 +21,7 @@ use leasehold::{
         object::{OfTenant, Users, VaultWide, WholeTenant},
     },
     register::{AddConnection, AddSubProcessor, AddUser, AddWorker, GrantTerms, init::first_staff},
-    seal::FileSeal,
+    seal::{FileSeal, Seal},
     store::{Db, Missing, connections, workers::WorkerRow},
     vault::{Vault, VaultOptions},
 };
@@ -77,8 +77,9 @@ impl Bench {
         let url = format!("sqlite:{}", folder.path().join("vault.db").display());
         let db = Db::open(&url, Missing::Create).await.expect("a database");
         db.migrate().await.expect("a schema");
-        let seal = FileSeal::create(&folder.path().join("seal.key"), &*entropy).expect("a seal");
-        vault_make(&db, &seal, &*clock, &*entropy).await.expect("a vault");
+        let seal: Arc<dyn Seal> =
+            Arc::new(FileSeal::create(&folder.path().join("seal.key"), &*entropy).expect("a seal"));
+        vault_make(&db, &*seal, &*clock, &*entropy).await.expect("a vault");
         let dialer = Dialer::new(DialerOptions::default()).expect("a dialer");
         let (catalogue, addresses) = (Arc::new(Catalogue::built_in()), Addresses::default());
         let (name, anchor) = ("bench".into(), folder.path().join("anchor"));

@@ -11,11 +11,11 @@ pub use keys::variable_of;
 pub use secret_reference::{SecretReference, SecretUnreadable};
 pub use sections::{
     Amazon, Api, Audit, ConsentUrls, Database, Docs, Egress, Endpoints, File, Gateway, Lease, Limits, Log, Metrics,
-    Place, Providers, Seal, Tls,
+    Place, Providers, Seal, Shamir, Tls,
 };
-pub use values::{Count, DatabaseUrl, LogFilter, LogFormat, SealKind, Seconds, WebUrl};
+pub use values::{Count, DatabaseUrl, LogFilter, LogFormat, Seconds, WebUrl};
 
-use crate::broker::dialer::DialerOptions;
+use crate::{broker::dialer::DialerOptions, envelope::Quorum, seal::SealKind};
 use keys::Overlay;
 use std::{
     ffi::OsString,
@@ -136,11 +136,13 @@ impl Config {
             return refuse("seal.passphrase_file", "contradicts seal.passphrase_credential; keep one of the two");
         }
         let passphrase = seal.passphrase_file.is_some() || seal.passphrase_credential.is_some();
-        if seal.kind == SealKind::File && passphrase {
-            return refuse(
-                "seal.kind",
-                "is \"file\", which reads no passphrase; set it to \"passphrase\" or drop that",
-            );
+        if seal.kind != SealKind::Passphrase && passphrase {
+            let problem =
+                format!("is \"{}\", which reads no passphrase; set it to \"passphrase\" or drop that", seal.kind);
+            return Err(("seal.kind", problem));
+        }
+        if Quorum::new(seal.shamir.threshold.value(), seal.shamir.shares.value()).is_err() {
+            return refuse("seal.shamir.threshold", "is more than seal.shamir.shares; lower it or raise the other");
         }
         match (&tls.certificate, &tls.key, tls.off) {
             (None, None, _) | (Some(_), Some(_), false) => {}

@@ -7,6 +7,8 @@ pub mod certificate;
 mod connection;
 mod in_flight;
 pub mod memory;
+pub mod seals;
+pub mod unsealing;
 pub mod upkeep;
 
 use crate::config;

@@ -27,6 +27,7 @@ mod quarantine;
 mod receipted;
 mod request_id;
 mod seal;
+mod shares;
 mod shown_once;
 mod sub_processors;
 mod tenants;
@@ -64,7 +65,7 @@ use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
 /// Finds the seal that the configuration names, with the passphrase that an officer gave, where one did.
-pub type OpenSeal = Arc<dyn Fn(Option<SecretText>) -> Result<Box<dyn Seal>, SealError> + Send + Sync>;
+pub type OpenSeal = Arc<dyn Fn(Option<SecretText>) -> Result<Arc<dyn Seal>, SealError> + Send + Sync>;
 /// Writes the metrics in Prometheus' text form.
 pub type WriteMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 

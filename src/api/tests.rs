@@ -20,7 +20,7 @@ async fn test_api() -> TestApi {
         vault: test.vault.clone(),
         public_url: Url::parse("https://vault.example").unwrap(),
         limits: Limits { body_bytes: 1_024, ..Limits::default() },
-        open_seal: Arc::new(move |_| Ok(Box::new(FileSeal::open(&path)?))),
+        open_seal: Arc::new(move |_| Ok(Arc::new(FileSeal::open(&path)?))),
         metrics: Some(Arc::new(|| "up 1\n".to_owned())),
         docs: Docs::Shown,
     };

@@ -235,7 +235,8 @@ async fn refusal(status: StatusCode, response: Response) -> ClientError {
     let cause = cause.map_or_else(|| format!("the server answered {status}"), printable);
     let remedy = text("remedy").map(printable);
     let request_id = text("request_id").map(printable);
-    ClientError::Refused { status: status.as_u16(), cause, remedy, request_id }
+    let reason = text("reason").map(str::to_owned);
+    ClientError::Refused { status: status.as_u16(), cause, remedy, request_id, reason }
 }
 
 /// Keeps a server's text on one line, and its control characters from the terminal.
@@ -268,9 +269,16 @@ pub(crate) enum ClientError {
     #[error("{server} is not reachable: {cause}; check LEASEHOLD_URL, LEASEHOLD_CA, and that the server runs")]
     Unreachable { server: String, cause: String },
     #[error("{cause}{}{}", with("; ", remedy.as_deref(), ""), with(" (request ", request_id.as_deref(), ")"))]
-    Refused { status: u16, cause: String, remedy: Option<String>, request_id: Option<String> },
+    Refused { status: u16, cause: String, remedy: Option<String>, request_id: Option<String>, reason: Option<String> },
     #[error("{path} answered something else than this version expects; use the server's own version of leasehold")]
     Unexpected { path: String },
+}
+
+impl ClientError {
+    /// Says whether the server refused the share that it was given, and waits for another.
+    pub(super) fn is_about_the_share(&self) -> bool {
+        matches!(self, Self::Refused { reason: Some(reason), .. } if reason.starts_with("share_"))
+    }
 }
 
 fn with(before: &str, text: Option<&str>, after: &str) -> String {

@@ -4,10 +4,10 @@
 use super::{client::ServerOptions, failure::Failure, output};
 use crate::{
     clock::{Clock, SystemClock, Timestamp},
-    config::{Config, SealKind},
+    config::Config,
     keyring::KeyringError,
-    seal::MasterIdentity,
-    server::assembly,
+    seal::{MasterIdentity, SealKind},
+    server::{assembly, seals},
     store::{Db, Missing, keys, log, vault},
 };
 use clap::Args;
@@ -83,8 +83,12 @@ async fn database(findings: &mut Findings, config: &Config, db: &Db) -> Result<(
     };
     findings.well("audit log", format_args!("{} entries", head.size))?;
     clock(findings, head.at)?;
-    if config.seal.kind == SealKind::Passphrase && config.seal_passphrase().is_none() {
-        return findings.well("seal", "waits for a person's passphrase at each start");
+    match config.seal.kind {
+        SealKind::Passphrase if config.seal_passphrase().is_none() => {
+            return findings.well("seal", "waits for a person's passphrase at each start");
+        }
+        SealKind::Shamir => return findings.well("seal", "waits for officers' shares at each start"),
+        _ => {}
     }
     findings.note("seal", "opens this vault", seal(config, db).await).map(drop)
 }
@@ -100,7 +104,7 @@ fn clock(findings: &mut Findings, newest: Timestamp) -> Result<(), Failure> {
 
 /// Unwraps the master key and checks it, and forgets it again. The key file's mode is checked on the way.
 async fn seal(config: &Config, db: &Db) -> Result<(), assembly::ServeError> {
-    let Some(seal) = assembly::seal_open(config)? else { return Ok(()) };
+    let Some(seal) = seals::seal_open(config)? else { return Ok(()) };
     let mut reader = db.reader().await?;
     let row = vault::vault_show(&mut reader.link()).await?;
     let master = keys::master_key_newest(&mut reader.link()).await?;

@@ -8,21 +8,20 @@ use super::{
 use crate::{
     audit::anchor::Anchor,
     clock::SystemClock,
-    config::{Config, SealKind},
+    config::Config,
     entropy::SystemEntropy,
-    envelope::Cost,
+    envelope::Share,
     keyring::init::{InitError, vault_make},
     register::init::{FirstStaff, first_staff},
-    seal::{Asking, FileSeal, PassphraseSeal, PassphraseSource, Seal},
-    server::assembly,
+    secret::SecretText,
+    server::{
+        assembly,
+        seals::{NewSeal, seal_make},
+    },
     store::{Missing, vault},
 };
 use clap::Args;
-use std::{
-    fs,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 #[derive(Args, Debug)]
 pub(super) struct Init {
@@ -42,18 +41,27 @@ pub(super) struct Init {
 impl Init {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = Config::load(self.config.as_deref(), std::env::vars_os())?;
-        let staff = init(&config, &self.officer, &self.operator).await?;
+        let (staff, shares) = init(&config, &self.officer, &self.operator).await?;
         output::complain(
             "These access keys are shown once. Keep them, and a copy of the seal's key or passphrase, apart.",
         );
-        self.form.show(&serde_json::json!({
+        let mut shown = serde_json::json!({
             "officer": staff.officer.key.expose(),
             "operator": staff.operator.key.expose(),
-        }))
+        });
+        if !shares.is_empty() {
+            output::complain(
+                "So are these shares of the seal. Give each to another person: without enough of them the vault cannot \
+                 be opened again.",
+            );
+            let shares: Vec<_> = shares.iter().map(Share::to_text).collect();
+            shown["seal_shares"] = shares.iter().map(SecretText::expose).collect();
+        }
+        self.form.show(&shown)
     }
 }
 
-async fn init(config: &Config, officer: &str, operator: &str) -> Result<FirstStaff, Failure> {
+async fn init(config: &Config, officer: &str, operator: &str) -> Result<(FirstStaff, Vec<Share>), Failure> {
     let db = assembly::database_open(config, Missing::Create).await?;
     db.migrate().await?;
     // Asked before a seal is made, so that a second init leaves no key file that seals nothing.
@@ -61,42 +69,18 @@ async fn init(config: &Config, officer: &str, operator: &str) -> Result<FirstSta
         return Err(InitError::Exists.into());
     }
     Anchor::refuse_begun(&config.audit.anchor)?;
-    let (seal, created) = seal_make(config)?;
+    let NewSeal { seal, shares, key_file } = seal_make(config)?;
     let made = vault_make(&db, &*seal, &SystemClock, &SystemEntropy).await;
-    if let (Err(_), Some(path)) = (&made, created) {
+    if let (Err(_), Some(path)) = (&made, key_file) {
         // It seals nothing, and would stand in the way of the next init. Where it cannot be removed, that one says so.
         let _ = fs::remove_file(path);
     }
     made?;
     let vault = assembly::vault_start(config, db).await?;
-    vault.keyring.unseal(&*seal).await.map_err(assembly::ServeError::from)?;
+    vault.keyring.unseal(&seal).await.map_err(assembly::ServeError::from)?;
     let staff = first_staff(&vault.register, officer, operator).await?;
     // It sends nothing out, and ends here: the first revocation would otherwise wait for its lease, and name it.
     vault.fleet.leave().await?;
     // Not closed: the sequencer keeps its connection until the process ends, and closing would wait for that.
-    Ok(staff)
-}
-
-/// Makes the seal that the configuration names. Returns the key file too where one was written.
-fn seal_make(config: &Config) -> Result<(Box<dyn Seal>, Option<&Path>), Failure> {
-    let path = config.seal.file.as_path();
-    match config.seal.kind {
-        SealKind::File => {
-            directory_make(path)?;
-            Ok((Box::new(FileSeal::create(path, &SystemEntropy)?), Some(path)))
-        }
-        SealKind::Passphrase => {
-            let passphrase = match config.seal_passphrase() {
-                Some(reference) => reference.read()?,
-                None => PassphraseSource::Prompt.read(Asking::New)?,
-            };
-            Ok((Box::new(PassphraseSeal::new(passphrase, Cost::SEAL)), None))
-        }
-    }
-}
-
-fn directory_make(file: &Path) -> Result<(), Failure> {
-    let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
-    let failed = |source| Failure::File { path: parent.to_owned(), doing: "create", source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)
+    Ok((staff, shares))
 }

@@ -21,6 +21,7 @@ mod revoke_all;
 mod seal;
 mod secret_input;
 mod serve;
+mod shares;
 mod sub_processor;
 mod tenant;
 mod user;

@@ -6,7 +6,7 @@ use crate::{
     server::{
         Listener,
         assembly::{self, Doors, ServeError},
-        memory,
+        memory, unsealing,
     },
     telemetry::{self, Metrics},
 };
@@ -45,7 +45,7 @@ async fn serve(config: &Config, shutdown: CancellationToken) -> Result<(), Serve
     let api = Listener::bind(config.api.listen, tls.clone()).await?;
     let gateway = Listener::bind(config.gateway.listen, tls).await?;
     let vault = assembly::vault_open(config).await?;
-    assembly::unseal_at_start(config, &vault).await;
+    unsealing::unseal_at_start(config, &vault).await;
     if let Some(files) = certificate {
         tokio::spawn(Arc::clone(&files).reload_on_hangup(shutdown.clone()));
     }

@@ -36,6 +36,8 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("seal.file", Text),
     ("seal.passphrase_file", Text),
     ("seal.passphrase_credential", Text),
+    ("seal.shamir.shares", Number),
+    ("seal.shamir.threshold", Number),
     ("api.listen", Text),
     ("api.public_url", Text),
     ("gateway.listen", Text),

@@ -2,8 +2,9 @@
 
 use super::{
     loopback,
-    values::{Count, DatabaseUrl, LogFilter, LogFormat, SealKind, Seconds, WebUrl, networks, socket_address},
+    values::{Count, DatabaseUrl, LogFilter, LogFormat, Seconds, WebUrl, networks, socket_address},
 };
+use crate::seal::SealKind;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
@@ -92,6 +93,16 @@ sections! {
         passphrase_file: Option<PathBuf> = None,
         /// The systemd credential that holds it.
         passphrase_credential: Option<String> = None,
+        /// The shares of a `shamir` seal, when they are made.
+        shamir: Shamir = Shamir::default(),
+    }
+
+    /// The shares of a `shamir` seal, when they are made.
+    Shamir {
+        /// How many there are.
+        shares: Count<2, 32> = Count::new(5),
+        /// How many of them open it.
+        threshold: Count<2, 32> = Count::new(3),
     }
 
     /// The listener of people and workers.

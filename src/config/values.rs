@@ -185,16 +185,6 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
     entries.into_iter().enumerate().map(network).collect()
 }
 
-/// The seals that a file can configure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SealKind {
-    /// A key in a file.
-    File,
-    /// A key derived from a passphrase.
-    Passphrase,
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

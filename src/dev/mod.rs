@@ -14,11 +14,12 @@ use crate::{
     entropy::{Entropy, SystemEntropy},
     keyring::init::{InitError, vault_make},
     register::{FirstStaff, RegisterError, init::first_staff},
-    seal::{FileSeal, KeyFileError},
+    seal::{FileSeal, KeyFileError, Seal},
     server::{
         BindError, Limits, Listener, Tls,
         assembly::{self, Doors, ServeError},
         authority::{AuthorityError, DevAuthority},
+        unsealing,
     },
     store::{Missing, StoreError},
     telemetry::Metrics,
@@ -108,13 +109,13 @@ pub async fn run(
 async fn vault_open(config: &Config, new: bool) -> Result<(Vault, Option<FirstStaff>), DevError> {
     if !new {
         let vault = assembly::vault_open(config).await?;
-        assembly::unseal_at_start(config, &vault).await;
+        unsealing::unseal_at_start(config, &vault).await;
         return Ok((vault, None));
     }
     let db = assembly::database_open(config, Missing::Create).await?;
     db.migrate().await?;
-    let seal = FileSeal::create(&config.seal.file, &SystemEntropy)?;
-    vault_make(&db, &seal, &SystemClock, &SystemEntropy).await?;
+    let seal: Arc<dyn Seal> = Arc::new(FileSeal::create(&config.seal.file, &SystemEntropy)?);
+    vault_make(&db, &*seal, &SystemClock, &SystemEntropy).await?;
     let vault = assembly::vault_start(config, db).await?;
     vault.keyring.unseal(&seal).await.map_err(ServeError::from)?;
     let staff = first_staff(&vault.register, "officer@localhost", "operator@localhost").await?;

@@ -21,6 +21,12 @@ words! {
         VaultUnsealed = "vault.unsealed",
         /// The vault's keys were dropped from memory.
         VaultSealed = "vault.sealed",
+        /// Somebody gave a share of a key.
+        ShareGiven = "share.given",
+        /// A share was refused: of another set, altered, given twice, or none at all.
+        ShareRefused = "share.refused",
+        /// The shares that were given were forgotten before there were enough.
+        SharesForgotten = "share.forgotten",
         /// Every lease and session was ended.
         EverythingRevoked = "vault.revoked",
         /// A lease-token key was made.

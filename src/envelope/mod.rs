@@ -1,5 +1,5 @@
 //! Makes plaintext unreadable, and is the only place that can: authenticated encryption, the hierarchy of keys, and
-//! what a ciphertext is bound to. It also owns password hashing.
+//! what a ciphertext is bound to. It also owns password hashing, and the shares that a key can be split into.
 //!
 //! ```text
 //! seal ─▶ Master ─▶ Tenant ─▶ Data ─▶ Sealed<T>
@@ -16,6 +16,8 @@ mod key_check;
 mod keys;
 mod password;
 mod sealed;
+mod shamir;
+mod share;
 mod uses;
 mod wrapped;
 
@@ -27,5 +29,7 @@ pub use keys::{
 };
 pub use password::{Cost, CostError, MalformedHash, OutOfMemory, PasswordHash, SALT_LEN, derive_key};
 pub use sealed::{MalformedPlaintext, NotSealed, Sealable, Sealed};
+pub use shamir::{NoQuorum, Quorum};
+pub use share::{NotAShare, NotOurs, Share, ShareKind, ShareSet};
 pub use uses::{HARD_LIMIT, LIMIT, NotReserved, UseBudget, UseError};
 pub use wrapped::{UnwrapError, Wrapped, Wraps};

@@ -68,6 +68,39 @@ impl Cost {
         Ok(stated)
     }
 
+    /// Returns the memory, in KiB.
+    #[must_use]
+    pub const fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Returns how often the memory is passed over.
+    #[must_use]
+    pub const fn passes(self) -> u32 {
+        self.passes
+    }
+
+    /// Returns the cost with twice the memory, at most 4 GiB.
+    #[must_use]
+    pub fn with_memory_doubled(self) -> Self {
+        let memory_kib = self.memory_kib.saturating_mul(2).min(Self::CEILING.memory_kib);
+        Self { memory_kib, ..self }
+    }
+
+    /// Returns the cost with so many times the passes, at least as many as now and at most 64.
+    #[must_use]
+    pub fn with_passes_times(self, times: u32) -> Self {
+        let passes = self.passes.saturating_mul(times.max(1)).min(Self::CEILING.passes);
+        Self { passes, ..self }
+    }
+
+    /// Says which of two costs a guesser would rather not pay.
+    #[must_use]
+    pub fn or_dearer(self, other: Self) -> Self {
+        let work = |cost: Self| u64::from(cost.memory_kib) * u64::from(cost.passes);
+        if work(other) > work(self) { other } else { self }
+    }
+
     fn params(self) -> Params {
         Params::new(self.memory_kib, self.passes, self.lanes, Some(HASH_LEN)).expect("a cost is within Argon2's bounds")
     }

@@ -2,29 +2,33 @@
 //! sealed. This module owns which keys exist and how often they may be used; it knows nothing of what they protect.
 
 mod budget;
+mod gathering;
 pub mod init;
 mod leases;
+mod master;
 mod signer;
+mod status;
 
+pub use gathering::{GATHERING_LIFE, Progress, Purpose, ShareRefused, Taken};
 pub use leases::TokenError;
+pub use status::{KeyStatus, SealStatus};
 
 use crate::{
     audit::{ChangeError, Sequencer, SubmitError},
     clock::Clock,
     entropy::Entropy,
     envelope::{
-        Data, DataKey, LeaseKey, Master, MasterKey, OpenError, SealingError, Tenant, TenantKey, UnwrapError, UseBudget,
+        Data, DataKey, LeaseKey, MasterKey, OpenError, SealingError, Tenant, TenantKey, UnwrapError, UseBudget,
         UseError, Wrapped, WrongKey,
     },
     id::{KeyId, TenantId},
-    seal::{MasterIdentity, Seal, SealError},
-    store::{Db, StoreError, keys, vault},
+    seal::{Seal, SealError},
+    store::{Db, StoreError, keys},
 };
 use budget::BLOCK;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use std::{convert::Infallible, sync::Arc};
-use uuid::Uuid;
 
 /// How many tenant keys and data keys stay in memory. A key that is not there costs one read and one unwrapping.
 const CACHED_KEYS: usize = 10_000;
@@ -38,11 +42,15 @@ pub struct Keyring {
     open: RwLock<Option<Arc<Open>>>,
     /// Held while a block of uses is reserved.
     reserving: tokio::sync::Mutex<()>,
+    /// Shares that officers gave, until there are enough.
+    gatherings: Mutex<gathering::Gatherings>,
 }
 
 /// What is in memory while the vault is unsealed.
 struct Open {
     master: MasterKey,
+    /// What gave it: the next master key has to be wrapped too.
+    seal: Arc<dyn Seal>,
     leases: RwLock<LeaseKeys>,
     /// The newest look for lease keys of other nodes.
     look: tokio::sync::Mutex<leases::Look>,
@@ -129,50 +137,21 @@ impl Keyring {
     /// Makes a sealed keyring.
     #[must_use]
     pub fn sealed(db: Db, sequencer: Sequencer, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { db, sequencer, clock, entropy, open: RwLock::new(None), reserving: tokio::sync::Mutex::default() }
+        Self {
+            db,
+            sequencer,
+            clock,
+            entropy,
+            open: RwLock::new(None),
+            reserving: tokio::sync::Mutex::default(),
+            gatherings: Mutex::default(),
+        }
     }
 
     /// Says whether the vault is unsealed.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.read().is_some()
-    }
-
-    /// Unseals: takes the master key from `seal`, checks it against the key-check value, and loads the lease keys.
-    /// Costs one call to the seal, three reads and one small commit.
-    ///
-    /// # Errors
-    /// `Seal` or `WrongKey` where the seal is not this vault's; the keyring then stays as it was.
-    pub async fn unseal(&self, seal: &dyn Seal) -> Result<(), KeyringError> {
-        let (vault, row) = {
-            let mut reader = self.db.reader().await?;
-            let vault = vault::vault_show(&mut reader.link()).await?;
-            (vault, keys::master_key_newest(&mut reader.link()).await?)
-        };
-        let (Some(vault), Some(row)) = (vault, row) else {
-            return Err(StoreError::corrupt("master_keys", "id", "newest").into());
-        };
-        let identity = MasterIdentity { vault: vault.vault, key: row.id, version: row.version };
-        let secret = seal.unwrap(&row.sealed, identity).await?;
-        let level = Master { version: row.version };
-        let master = MasterKey::from_secret(row.id, level, secret, UseBudget::resumed(row.uses));
-        master.verify_check(&row.key_check)?;
-        let leases = self.load_lease_keys(&master).await?;
-        let open = Open {
-            master,
-            leases: RwLock::new(leases),
-            look: tokio::sync::Mutex::default(),
-            signer: tokio::sync::Mutex::default(),
-            tenants: Cache::new(CACHED_KEYS),
-            data: Cache::new(CACHED_KEYS),
-        };
-        *self.open.write() = Some(Arc::new(open));
-        Ok(())
-    }
-
-    /// Seals: drops every key from memory. What is under way finishes with the keys it holds.
-    pub fn seal(&self) {
-        *self.open.write() = None;
     }
 
     fn open(&self) -> Result<Arc<Open>, KeyringError> {
@@ -259,37 +238,5 @@ impl Keyring {
 
     fn make_id(&self) -> KeyId {
         KeyId::make(&*self.clock, &*self.entropy)
-    }
-}
-
-/// What a seal-status page says.
-#[derive(Clone, Debug)]
-pub struct KeyStatus {
-    /// Whether the vault is unsealed.
-    pub open: bool,
-    /// Which vault it is.
-    pub vault: Uuid,
-    /// The master key, without the key.
-    pub master: keys::MasterKeyRow,
-    /// How many keys there are.
-    pub counts: keys::KeyCounts,
-    /// The newest lease key and how many of its uses are reserved.
-    pub lease_key: Option<(KeyId, u64)>,
-}
-
-impl Keyring {
-    /// Says which keys there are. Works while sealed. Counts whole indexes.
-    ///
-    /// # Errors
-    /// Where a row is missing or corrupt, or the database fails.
-    pub async fn status(&self) -> Result<KeyStatus, KeyringError> {
-        let mut reader = self.db.reader().await?;
-        let link = &mut reader.link();
-        let vault = vault::vault_show(link).await?.ok_or_else(|| StoreError::corrupt("vault", "id", 1))?.vault;
-        let master =
-            keys::master_key_newest(link).await?.ok_or_else(|| StoreError::corrupt("master_keys", "id", "newest"))?;
-        let counts = keys::key_counts(link).await?;
-        let lease_key = keys::lease_keys_newest(link).await?.first().map(|row| (row.wrapped.id(), row.uses));
-        Ok(KeyStatus { open: self.is_open(), vault, master, counts, lease_key })
     }
 }

@@ -39,7 +39,7 @@ use crate::{
     },
     entropy::Entropy,
     id::TenantId,
-    keyring::{Keyring, KeyringError},
+    keyring::{Keyring, KeyringError, ShareRefused},
     policy::{Actor, Scope},
     store::{Db, StoreError},
 };
@@ -89,6 +89,9 @@ pub enum RegisterError {
     /// A unique value is in use.
     #[error("{0} is in use already")]
     Taken(&'static str),
+    /// A share was not taken.
+    #[error(transparent)]
+    Share(#[from] ShareRefused),
     /// The keys are not to be had.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

@@ -17,7 +17,7 @@ use crate::{
         },
         object::{OfTenant, OneUser, Users, VaultWide, WholeTenant},
     },
-    seal::FileSeal,
+    seal::{FileSeal, Seal},
     secret::{SecretHash, SecretText},
     store::{db::Missing, fences, sub_processors::Objection},
     vault::{Vault, VaultOptions},
@@ -36,9 +36,9 @@ pub(crate) async fn test_vault() -> TestVault {
     let url = format!("sqlite:{}", directory.path().join("vault.db").display());
     let db = Db::open(&url, Missing::Create).await.unwrap();
     db.migrate().await.unwrap();
-    let seal = FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap();
+    let seal: Arc<dyn Seal> = Arc::new(FileSeal::create(&directory.path().join("seal.key"), &SystemEntropy).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
-    vault_make(&db, &seal, &*clock, &SystemEntropy).await.unwrap();
+    vault_make(&db, &*seal, &*clock, &SystemEntropy).await.unwrap();
     let options = VaultOptions {
         db,
         dialer: Dialer::new(DialerOptions::default()).unwrap(),

@@ -1,26 +1,27 @@
 //! What the master key rests on while the vault is down. A seal turns the master key into bytes that the database may
-//! keep, and back. The two here need nothing but this host; one that asks an HSM or a KMS fits the same trait, which is
-//! why its methods are futures.
+//! keep, and back. One file each, one trait: `passphrase` and `shamir` rest on people, `file` on this host.
 //!
 //! This module must not know of tenants, of data keys, or of the store; it keeps nothing of a master key.
 
+mod backoff;
 mod blob;
+mod calibration;
+mod error;
 mod file;
 mod passphrase;
 mod passphrase_source;
 mod private_file;
+mod shamir;
 
+pub use backoff::Backoff;
+pub use error::SealError;
 pub use file::{FileSeal, KeyFileError};
 pub use passphrase::PassphraseSeal;
 pub use passphrase_source::{Asking, PassphraseError, PassphraseSource, Surroundings};
 pub use private_file::PrivateFileError;
+pub use shamir::ShamirSeal;
 
-use crate::{
-    entropy::Entropy,
-    envelope::{MasterKey, OutOfMemory},
-    id::KeyId,
-    secret::SecretKey,
-};
+use crate::{entropy::Entropy, envelope::MasterKey, id::KeyId, secret::SecretKey};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -94,15 +95,21 @@ pub enum SealKind {
     Passphrase,
     /// A key file beside the vault.
     File,
+    /// Shares that officers hold; some of them, together, give it back.
+    Shamir,
 }
 
 impl SealKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Passphrase, Self::File, Self::Shamir];
+
     /// Returns the name that configuration and rows use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Passphrase => "passphrase",
             Self::File => "file",
+            Self::Shamir => "shamir",
         }
     }
 }
@@ -116,54 +123,14 @@ impl fmt::Display for SealKind {
 impl FromStr for SealKind {
     type Err = UnknownSeal;
     fn from_str(text: &str) -> Result<Self, UnknownSeal> {
-        match text {
-            "passphrase" => Ok(Self::Passphrase),
-            "file" => Ok(Self::File),
-            _ => Err(UnknownSeal),
-        }
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownSeal)
     }
 }
 
 /// A name was not that of a seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a seal that this release has: use passphrase or file")]
+#[error("not a seal that this release has: use passphrase, file or shamir")]
 pub struct UnknownSeal;
-
-/// A master key was not sealed or unsealed. Each message is one line: the cause, then the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The seal works, and is not the one that this vault was sealed with.
-    #[error("wrong {kind} seal, this vault's master key was sealed with another: {remedy}")]
-    WrongKey {
-        /// The seal offered.
-        kind: SealKind,
-        /// What to do.
-        remedy: String,
-    },
-    /// The seal offered is of another kind.
-    #[error("this vault is sealed by {sealed}, and a {offered} seal was offered: configure the {sealed} seal")]
-    OtherKind {
-        /// The kind that the row names.
-        sealed: SealKind,
-        /// The kind offered.
-        offered: SealKind,
-    },
-    /// The row does not hold what this seal wrote there.
-    #[error("the sealed master key is corrupt, {what}: restore it from a backup, or recover it from its shares")]
-    Corrupt {
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// A key file was not made or read.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
-    /// The passphrase's key could not be derived.
-    #[error(transparent)]
-    OutOfMemory(#[from] OutOfMemory),
-    /// The process is going down.
-    #[error("the vault stopped while its passphrase was being checked: start it again")]
-    Stopped,
-}
 
 impl SealedMaster {
     /// Refuses a sealed key that another kind of seal wrote.

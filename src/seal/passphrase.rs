@@ -9,6 +9,7 @@ use crate::{
 };
 use data_encoding::BASE64;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -16,15 +17,16 @@ use uuid::Uuid;
 /// A seal that a passphrase opens.
 pub struct PassphraseSeal {
     passphrase: SecretText,
-    cost: Cost,
+    /// At which it wraps: what was asked for, or what it was found to have cost before, where that is dearer.
+    cost: Mutex<Cost>,
 }
 
 impl PassphraseSeal {
-    /// Takes the passphrase, and the cost at which it wraps: [`Cost::SEAL`] unless the host is too small for it.
-    /// Unwrapping costs what the sealed key says, whatever this says.
+    /// Takes the passphrase, and the least cost at which it wraps. Unwrapping costs what the sealed key says, and from
+    /// then on wrapping does not cost less.
     #[must_use]
     pub fn new(passphrase: SecretText, cost: Cost) -> Self {
-        Self { passphrase, cost }
+        Self { passphrase, cost: Mutex::new(cost) }
     }
 
     /// Derives the key on a thread where blocking is allowed: it takes a good part of a second.
@@ -48,9 +50,10 @@ impl Seal for PassphraseSeal {
     ) -> BoxFuture<'a, Result<SealedMaster, SealError>> {
         Box::pin(async move {
             let salt = make_array(entropy);
-            let key = self.key(salt, self.cost).await?;
+            let cost = *self.cost.lock();
+            let key = self.key(salt, cost).await?;
             let blob = blob::wrap(&key, master.secret(), self.kind(), MasterIdentity::of(master, vault), entropy);
-            let parameters = Parameters { function: Function::Argon2id, cost: self.cost, salt: BASE64.encode(&salt) };
+            let parameters = Parameters { function: Function::Argon2id, cost, salt: BASE64.encode(&salt) };
             Ok(SealedMaster { kind: self.kind(), parameters: parameters.into_json(), blob })
         })
     }
@@ -65,14 +68,17 @@ impl Seal for PassphraseSeal {
             blob::split(&sealed.blob).map_err(refusal)?;
             let (salt, cost) = Parameters::read(&sealed.parameters)?;
             let key = self.key(salt, cost).await?;
-            blob::unwrap(&key, &sealed.blob, self.kind(), identity).map_err(refusal)
+            let master = blob::unwrap(&key, &sealed.blob, self.kind(), identity).map_err(refusal)?;
+            let mut least = self.cost.lock();
+            *least = least.or_dearer(cost);
+            Ok(master)
         })
     }
 }
 
 impl fmt::Debug for PassphraseSeal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PassphraseSeal([redacted], {})", self.cost)
+        write!(f, "PassphraseSeal([redacted], {})", self.cost.lock())
     }
 }
 

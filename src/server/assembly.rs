@@ -4,7 +4,7 @@
 use super::{
     BindError, Limits, Listener, Tls,
     certificate::{self, CertificateError, CertificateFiles},
-    upkeep,
+    seals, unsealing, upkeep,
 };
 use crate::{
     api::{self, ApiOptions, ApiState},
@@ -15,18 +15,16 @@ use crate::{
         provider::{AccountKind, Catalogue, ProviderError, Region},
     },
     clock::{Clock, SystemClock},
-    config::{Config, ConfigError, DatabaseUrl, ListenerTls, SealKind, SecretReference, SecretUnreadable, WebUrl},
+    config::{Config, ConfigError, DatabaseUrl, ListenerTls, SecretReference, SecretUnreadable, WebUrl},
     entropy::{Entropy, SystemEntropy},
-    envelope::Cost,
     gateway::{self, GatewayLimits},
     keyring::KeyringError,
-    seal::{self, FileSeal, PassphraseSeal, Seal, SealError},
-    secret::SecretText,
+    seal::{PassphraseError, SealError},
     store::{Db, Missing, StoreError},
     telemetry::Metrics,
     vault::{Vault, VaultOptions},
 };
-use std::{borrow::Borrow, io, sync::Arc};
+use std::{borrow::Borrow, io, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -86,40 +84,6 @@ pub async fn vault_start(config: &Config, db: Db) -> Result<Vault, ServeError> {
     Ok(vault)
 }
 
-/// Makes the seal that a configuration names; `None` where it waits for a person's passphrase.
-///
-/// # Errors
-/// Where the key file or the passphrase cannot be read.
-pub fn seal_open(config: &Config) -> Result<Option<Box<dyn Seal>>, ServeError> {
-    match config.seal.kind {
-        SealKind::File => {
-            let seal = FileSeal::open(&config.seal.file).map_err(SealError::from)?;
-            Ok(Some(Box::new(seal)))
-        }
-        SealKind::Passphrase => {
-            let Some(reference) = config.seal_passphrase() else { return Ok(None) };
-            Ok(Some(Box::new(PassphraseSeal::new(reference.read()?, Cost::SEAL))))
-        }
-    }
-}
-
-/// Unseals where the seal's secret is at hand. Where it is not, or is the wrong one, the vault goes on sealed: it
-/// releases nothing, and its API takes the calls that mend that.
-pub async fn unseal_at_start(config: &Config, vault: &Vault) {
-    let unsealed = match seal_open(config) {
-        Ok(Some(seal)) => vault.keyring.unseal(&*seal).await.map_err(ServeError::from),
-        Ok(None) => {
-            tracing::warn!("sealed: a security officer opens it with `leasehold seal open`");
-            return;
-        }
-        Err(error) => Err(error),
-    };
-    match unsealed {
-        Ok(()) => tracing::info!(seal = ?config.seal.kind, "unsealed"),
-        Err(error) => tracing::error!(%error, "still sealed: nothing is released until this is mended"),
-    }
-}
-
 /// Builds the TLS of both listeners, and the files that it comes from.
 ///
 /// # Errors
@@ -163,6 +127,7 @@ pub async fn serve_doors(config: &Config, doors: Doors, shutdown: CancellationTo
     background.spawn(Arc::clone(&vault.checkpointer).run(shutdown.clone()));
     background.spawn(metrics.keep_up(shutdown.clone()));
     background.spawn(jobs_resume(vault.clone()));
+    background.spawn(unsealing::keep_unsealing(config.clone(), vault.clone(), shutdown.clone()));
     background.close();
     let api = tokio::spawn(super::serve(api, api_router, limits, shutdown.clone()));
     let gateway = tokio::spawn(super::serve(gateway, gateway_router, limits, shutdown.clone()));
@@ -216,25 +181,10 @@ fn api_options(config: &Config, vault: &Vault, api: &Listener, metrics: &Metrics
             body_bytes: limits.body_bytes.as_usize(),
             rate,
         },
-        open_seal: Arc::new(move |passphrase| seal_by_hand(&sealing, passphrase)),
+        open_seal: Arc::new(move |passphrase| seals::seal_by_hand(&sealing, passphrase)),
         metrics: config.metrics.public.then(|| Arc::new(move || write_metrics.render()) as api::WriteMetrics),
         docs: if config.docs.public { api::Docs::Shown } else { api::Docs::Hidden },
     })
-}
-
-/// Makes the configured seal with what a security officer gave.
-fn seal_by_hand(config: &Config, passphrase: Option<SecretText>) -> Result<Box<dyn Seal>, SealError> {
-    let wanted = |remedy: String| SealError::WrongKey { kind: seal::SealKind::Passphrase, remedy };
-    match (config.seal.kind, passphrase) {
-        (SealKind::File, _) => Ok(Box::new(FileSeal::open(&config.seal.file)?)),
-        (SealKind::Passphrase, Some(passphrase)) => Ok(Box::new(PassphraseSeal::new(passphrase, Cost::SEAL))),
-        (SealKind::Passphrase, None) => {
-            let reference =
-                config.seal_passphrase().ok_or_else(|| wanted("give the passphrase with the call".into()))?;
-            let passphrase = reference.read().map_err(|error| wanted(error.to_string()))?;
-            Ok(Box::new(PassphraseSeal::new(passphrase, Cost::SEAL)))
-        }
-    }
 }
 
 fn database_url(url: &DatabaseUrl, password: Option<&SecretReference>) -> Result<String, ServeError> {
@@ -289,6 +239,10 @@ pub enum ServeError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error("cannot make the directory of {}: {source}; name another in seal.file", file.display())]
+    KeyDirectory { file: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     #[error("the address of the API is no URL; set api.public_url")]

@@ -22,6 +22,7 @@ pub async fn keep_up(vault: Vault, shutdown: CancellationToken) {
         if let Err(error) = vault.custody.jobs_run().await {
             tracing::warn!(%error, "a job of a wide cut is not done; trying again in a minute");
         }
+        vault.keyring.shares_expire();
     }
 }
 

@@ -27,7 +27,7 @@ use leasehold::{
         object::{OfTenant, Users, VaultWide},
     },
     register::{AddUser, Made, init::first_staff},
-    seal::{FileSeal, SealError},
+    seal::{FileSeal, Seal, SealError},
     secret::{SecretHash, SecretText},
     server::{Limits, Listener, Tls, authority::DevAuthority, serve},
     store::{
@@ -137,8 +137,8 @@ impl TestVault {
         tokio::spawn(serve(listener, simulator.router(), Limits::default(), shutdown.clone()));
 
         let store = TestStore::make(options.database).await;
-        let seal = FileSeal::create(&directory.path().join("seal.key"), &*entropy).unwrap();
-        vault_make(&store.db, &seal, &*clock, &*entropy).await.unwrap();
+        let seal: Arc<dyn Seal> = Arc::new(FileSeal::create(&directory.path().join("seal.key"), &*entropy).unwrap());
+        vault_make(&store.db, &*seal, &*clock, &*entropy).await.unwrap();
         let anchor = directory.path().join("anchor");
         let vault = start_vault(&store.db, &seal, &clock, &entropy, &ca_pem, port, anchor).await;
         let listener = listen(&authority).await;
@@ -205,7 +205,7 @@ impl TestVault {
 
     /// Starts the same vault over another database, into which this one's was copied.
     pub(crate) async fn start_over(&self, db: &Db) -> Vault {
-        let seal = FileSeal::open(&self.seal_path()).unwrap();
+        let seal: Arc<dyn Seal> = Arc::new(FileSeal::open(&self.seal_path()).unwrap());
         let port = self.amazon.rsplit(':').next().unwrap().parse().unwrap();
         let anchor = anchor_copy(self.vault.sequencer.anchor().directory());
         start_vault(db, &seal, &self.clock, &self.vault.entropy, &self.ca_pem, port, anchor).await
@@ -371,7 +371,7 @@ fn api_options(vault: &Vault, url: &str) -> ApiOptions {
 
 async fn start_vault(
     db: &Db,
-    seal: &FileSeal,
+    seal: &Arc<dyn Seal>,
     clock: &Arc<ManualClock>,
     entropy: &Arc<dyn Entropy>,
     ca_pem: &[u8],

@@ -6,7 +6,7 @@ use crate::{
     broker::{ApplicationError, AuthorizeRefusal, ConsentError, ImportError, TokenCallError, TokenFailure},
     custody::{CustodyError, CutRefusal},
     identity::PersonError,
-    keyring::{KeyringError, TokenError},
+    keyring::{KeyringError, ShareRefused, TokenError},
     policy::Refusal,
     register::{Refused, RegisterError},
     seal::SealError,
@@ -139,6 +139,19 @@ impl From<SealError> for Problem {
     }
 }
 
+impl From<ShareRefused> for Problem {
+    fn from(refused: ShareRefused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            ShareRefused::NotAShare(_) => Self::malformed("share", detail),
+            ShareRefused::NotOurs(_) | ShareRefused::Repeated { .. } => {
+                Self::new(ProblemKind::Conflict).with_detail(detail)
+            }
+        }
+        .with_reason(refused.as_str())
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -177,6 +190,7 @@ impl From<RegisterError> for Problem {
             RegisterError::Undeclared(_) => Self::malformed("scopes", error.to_string()),
             RegisterError::Taken(_) => Self::new(ProblemKind::Taken).with_detail(error.to_string()),
             RegisterError::Refused(refused) => refused.into(),
+            RegisterError::Share(refused) => refused.into(),
             RegisterError::Keyring(error) => error.into(),
             RegisterError::Store(error) => error.into(),
             RegisterError::Unrecorded(error) => error.into(),

@@ -143,6 +143,7 @@ pub(super) const TABLE: &[Row] = &[
     row("keys_show", On::Nothing,                        ["F",     "F",     "Y",     "Y",     "Y"]),
     row("seal_show", On::Nothing,                        ["F",     "F",     "Y",     "Y",     "Y"]),
     row("seal_open", On::Nothing,                        ["F",     "F",     "F",     "Y",     "F"]),
+    row("seal_open_cancel", On::Nothing,                 ["F",     "F",     "F",     "Y",     "F"]),
     spoils("seal_close", On::Nothing,                    ["F",     "F",     "F",     "Y",     "F"]),
     spoils("revoke_all", On::Nothing,                    ["F",     "F",     "F",     "Y",     "F"]),
 ];

@@ -87,7 +87,7 @@ impl World {
                 body_bytes: 64 * 1_024,
                 request: Duration::from_secs(60),
             },
-            open_seal: Arc::new(move |_| Ok(Box::new(FileSeal::open(&path)?))),
+            open_seal: Arc::new(move |_| Ok(Arc::new(FileSeal::open(&path)?))),
             metrics: Some(Arc::new(|| "up 1\n".to_owned())),
             docs: Docs::Shown,
         };

@@ -3,8 +3,12 @@ use crate::{
     databases::{TestDatabase, both_databases},
     test_vault::TestVault,
 };
-use leasehold::evidence::{Flaw, Keys, Receipt};
+use leasehold::{
+    evidence::{Flaw, Keys, Receipt},
+    seal::{FileSeal, Seal},
+};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 both_databases!(
     a_revocation_answers_with_a_receipt_that_needs_no_server,
@@ -40,7 +44,7 @@ async fn a_change_of_a_sealed_vault_has_its_proof_later(database: TestDatabase) 
     let early = Receipt::parse(&answer.to_string()).unwrap();
     assert!(matches!(early.check(&keys), Err(Flaw::Incomplete(_))));
 
-    let seal = leasehold::seal::FileSeal::open(&test.seal_path()).unwrap();
+    let seal: Arc<dyn Seal> = Arc::new(FileSeal::open(&test.seal_path()).unwrap());
     test.vault.keyring.unseal(&seal).await.unwrap();
     let later = get(&test, &format!("/v1/audit/proof/{}", answer["seq"])).await;
     let verified = Receipt::parse(&later.to_string()).unwrap().check(&keys).unwrap();

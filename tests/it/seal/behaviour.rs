@@ -3,9 +3,9 @@
 use super::is_cause_and_remedy;
 use leasehold::{
     entropy::{Entropy, SystemEntropy, make_key},
-    envelope::{Cost, Master, MasterKey, UseBudget},
+    envelope::{Cost, Master, MasterKey, Quorum, UseBudget},
     id::KeyId,
-    seal::{FileSeal, MasterIdentity, PassphraseSeal, Seal, SealError, SealKind, SealedMaster},
+    seal::{FileSeal, MasterIdentity, PassphraseSeal, Seal, SealError, SealKind, SealedMaster, ShamirSeal},
     secret::SecretText,
 };
 use serde_json::json;
@@ -36,6 +36,11 @@ fn passphrase() -> Box<dyn Seal> {
     SystemEntropy.fill(&mut bytes);
     let text = data_encoding::HEXLOWER.encode(&bytes);
     Box::new(PassphraseSeal::new(SecretText::new(text), Cost::new(19 * 1024, 2, 1).unwrap()))
+}
+
+/// A seal of shares with a key of its own.
+fn shamir() -> Box<dyn Seal> {
+    Box::new(ShamirSeal::make(Quorum::new(2, 3).unwrap(), &SystemEntropy).0)
 }
 
 async fn gives_back_the_master_key(make: fn() -> Box<dyn Seal>) {
@@ -134,6 +139,9 @@ macro_rules! on_every_seal {
         mod a_passphrase_seal {
             $(#[tokio::test] async fn $claim() { super::$claim(super::passphrase).await })*
         }
+        mod a_shamir_seal {
+            $(#[tokio::test] async fn $claim() { super::$claim(super::shamir).await })*
+        }
     };
 }
 
@@ -151,7 +159,7 @@ on_every_seal! {
 
 #[test]
 fn a_seals_name_is_what_rows_and_configuration_say() {
-    for kind in [SealKind::Passphrase, SealKind::File] {
+    for kind in SealKind::ALL {
         assert_eq!(kind.as_str().parse::<SealKind>(), Ok(kind));
         assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.as_str()));
     }

@@ -4,6 +4,8 @@ mod behaviour;
 mod key_file;
 mod passphrase;
 mod passphrase_source;
+mod shamir;
+mod world;
 
 /// Checks what every refusal owes the operator: one line, with the cause and after a colon the remedy.
 fn is_cause_and_remedy(error: &dyn std::error::Error) -> bool {

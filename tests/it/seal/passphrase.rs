@@ -43,6 +43,15 @@ async fn a_key_opens_at_the_cost_it_was_sealed_with_whatever_new_ones_cost() {
 }
 
 #[tokio::test]
+async fn a_key_that_follows_costs_no_less_than_the_one_before_it() {
+    let (master, sealed) = wrapped(Cost::SEAL).await;
+    let cheap = seal(Cost::PASSWORD);
+    cheap.unwrap(&sealed, MasterIdentity::of(&master, VAULT)).await.unwrap();
+    let next = cheap.wrap(&master, VAULT, &SystemEntropy).await.unwrap();
+    assert_eq!(next.parameters["cost"], sealed.parameters["cost"]);
+}
+
+#[tokio::test]
 async fn another_salt_or_cost_in_the_row_leads_to_another_key() {
     let (master, sealed) = wrapped(Cost::PASSWORD).await;
     for (field, value) in [
