@@ -117,7 +117,7 @@ async fn serve(folder: &Path, entries: u64) {
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     let officer = made["officer"].as_str().unwrap().to_owned();
     let filled = Instant::now();
-    fill(&format!("sqlite:{}", folder.join("leasehold.db").display()), entries).await;
+    fill(&folder, entries).await;
     println!("\nfilled with {entries} entries in {:.1?}", filled.elapsed());
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = format!(
@@ -166,13 +166,16 @@ async fn serve(folder: &Path, entries: u64) {
     server.wait().unwrap();
 }
 
-async fn fill(url: &str, entries: u64) {
-    let db = Db::open(url, Missing::Refuse).await.unwrap();
+async fn fill(folder: &Path, entries: u64) {
+    let url = format!("sqlite:{}", folder.join("leasehold.db").display());
+    let db = Db::open(&url, Missing::Refuse).await.unwrap();
     let row = vault::vault_show(&mut db.reader().await.unwrap().link()).await.unwrap().unwrap();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let node = NodeId::make(&*clock, &*entropy);
-    let options = SequencerOptions { db: db.clone(), clock: Arc::<SystemClock>::clone(&clock), entropy, node };
-    let (sequencer, _task) = Sequencer::start(options).await.unwrap();
+    let (name, anchor) = ("bench".to_owned(), folder.join("keys/anchor"));
+    let options =
+        SequencerOptions { db: db.clone(), clock: Arc::<SystemClock>::clone(&clock), entropy, node, name, anchor };
+    let (sequencer, task) = Sequencer::start(options).await.unwrap();
     let lease = lease(&*clock, row.incarnation);
     for first in (0..entries).step_by(AT_ONCE as usize) {
         let uses = (first..entries.min(first + AT_ONCE)).map(|_| sequencer.admit(use_of(&lease)));
@@ -180,6 +183,9 @@ async fn fill(url: &str, entries: u64) {
             done.unwrap();
         }
     }
+    // The server takes the anchor over.
+    drop(sequencer);
+    task.await.unwrap();
 }
 
 fn use_of(lease: &Lease) -> Use {

@@ -7,6 +7,7 @@ use super::{
     problem::{Problem, ProblemBody},
 };
 use crate::{
+    audit::recompute,
     evidence::{Closing, closing_line, opening_line, record_line},
     id::TenantId,
     policy::{decide::AuditExport, object::Share},
@@ -80,8 +81,12 @@ async fn audit_export(
         known.ok_or_else(Problem::not_found)?;
     }
     let checkpointer = &state.vault.checkpointer;
-    let newest = log::head_show(&mut state.vault.db.reader().await?.link()).await?.size.max(1) - 1;
-    let signed = checkpointer.covering(u64::try_from(newest).unwrap_or(0)).await?;
+    // A map that was made after the tenant's newest entry shows all there is: where nothing of his was appended since,
+    // asking again signs nothing anew.
+    let newest = Stretch::ChainBefore(tenant, i64::MAX);
+    let newest = log::entry_page(&mut state.vault.db.reader().await?.link(), newest, 1).await?;
+    let newest = newest.first().ok_or_else(Problem::not_found)?.head.seq;
+    let signed = checkpointer.covering(newest.unsigned_abs()).await?;
     let closing = checkpointer.close_export(&signed, tenant, older).await?.ok_or_else(Problem::not_found)?;
     let entries = signed.map.find(tenant).map_or(0, |(head, _)| head.tenant_seq + 1);
     let opening = opening_line(checkpointer.origin(), tenant, entries, state.vault.clock.now());
@@ -139,6 +144,13 @@ impl Export {
         let rows = log::entry_page(&mut self.db.reader().await?.link(), stretch, limit).await?;
         if rows.is_empty() {
             return Err(StoreError::corrupt("entries", "tenant_seq", self.next));
+        }
+        for row in &rows {
+            // What is damaged is not handed out: the file breaks off before it.
+            recompute(row).map_err(|flaw| {
+                tracing::error!(seq = row.head.seq, %flaw, "an export broke off");
+                StoreError::corrupt("entries", "leaf_hash", row.head.seq)
+            })?;
         }
         self.next += i64::try_from(rows.len()).expect("a page is short");
         match self.format {

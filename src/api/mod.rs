@@ -6,6 +6,7 @@
 mod access_keys;
 mod applications;
 mod audit;
+mod audit_health;
 pub mod caller;
 mod connections;
 mod consent;
@@ -183,6 +184,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .merge(connections::router())
         .merge(grants::router())
         .merge(audit::router())
+        .merge(audit_health::router())
         .merge(proof::router())
         .merge(export::router())
         .merge(keys::router())

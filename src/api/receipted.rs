@@ -8,7 +8,10 @@ use crate::{
     audit::{CheckpointError, recording},
     evidence::Receipt,
     id::TenantId,
-    store::{StoreError, log},
+    store::{
+        StoreError,
+        log::{self, EntryRow},
+    },
 };
 use axum::{
     body::{Body, Bytes},
@@ -27,20 +30,25 @@ pub(super) async fn receipted(State(state): State<ApiState>, request: Request, n
     if entries.is_empty() || !response.status().is_success() && !response.status().is_redirection() {
         return response;
     }
-    let receipt = match receipt_of(&state, &entries).await {
-        Ok(receipt) => receipt,
+    // What was done is done: where there is no receipt yet the answer stands, and says where to ask.
+    let unreceipted = |error: CheckpointError| {
+        tracing::warn!(%error, ?entries, "a change is recorded, and its receipt is not to be had yet");
+    };
+    let shown = match entries_shown(&state, &entries).await {
+        Ok(rows) => rows,
         Err(error) => {
-            // What was done is done: the answer stands, and says where to ask.
-            tracing::warn!(%error, ?entries, "a change is recorded, and its receipt is not to be had yet");
-            None
+            unreceipted(error.into());
+            return with_receipt(response, &[], None).await;
         }
     };
-    with_receipt(response, &entries, receipt.as_ref()).await
+    let receipt = state.vault.checkpointer.receipt(&shown).await.map_err(unreceipted).ok();
+    let seqs: Vec<i64> = shown.iter().map(|row| row.head.seq).collect();
+    with_receipt(response, &seqs, receipt.as_ref()).await
 }
 
-/// Makes the receipt of the entries that are the caller's to see: where a change touched a tenant's chain, what it left in
-/// the vault's own beside that is not.
-async fn receipt_of(state: &ApiState, entries: &[i64]) -> Result<Option<Receipt>, CheckpointError> {
+/// Reads the entries that are the caller's to see: where a change touched a tenant's chain, what it left in the vault's own
+/// beside that is not, not even by its number.
+async fn entries_shown(state: &ApiState, entries: &[i64]) -> Result<Vec<EntryRow>, StoreError> {
     let mut rows = Vec::with_capacity(entries.len());
     {
         let mut reader = state.vault.db.reader().await?;
@@ -52,7 +60,7 @@ async fn receipt_of(state: &ApiState, entries: &[i64]) -> Result<Option<Receipt>
     if rows.iter().any(|row| row.head.tenant != TenantId::VAULT) {
         rows.retain(|row| row.head.tenant != TenantId::VAULT);
     }
-    state.vault.checkpointer.receipt(&rows).await.map(Some)
+    Ok(rows)
 }
 
 async fn with_receipt(response: Response, entries: &[i64], receipt: Option<&Receipt>) -> Response {

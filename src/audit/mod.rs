@@ -7,10 +7,14 @@
 pub mod anchor;
 mod batch;
 mod checkpoint;
+mod edge;
+mod findings;
+mod inspection;
 mod operation;
 mod receipt;
 mod recorded;
 mod refusals;
+mod scrub;
 mod sequencer;
 mod signer;
 mod start;
@@ -21,12 +25,15 @@ mod worker;
 mod writer;
 
 pub use batch::Batch;
-pub use checkpoint::{CheckpointError, Checkpointer, CheckpointerOptions, Signed};
+pub use checkpoint::{CheckpointError, Checkpointer, CheckpointerOptions, Covering, Signed};
+pub use findings::{Finding, Findings, Inspector};
+pub use inspection::{InspectError, LogFlaw, recompute};
 pub use operation::{
     Admitted, Change, ChangeError, Committed, Effect, FenceRefusal, Fenced, SubmitError, Use, UseError,
 };
 pub use receipt::ExportError;
 pub use recorded::{on_behalf, recording};
+pub use scrub::{Scrub, ScrubError, ScrubOptions, ScrubPace, Step};
 pub use sequencer::{Announcement, Health, Sequencer, SequencerOptions, VouchError};
 pub use signer::{SignError, Signer, log_origin};
 pub use start::StartError;

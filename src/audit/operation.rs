@@ -255,6 +255,8 @@ pub(super) struct PendingUse {
 /// A change whose types are forgotten, with the place for its verdict and who waits for it.
 pub(super) trait PendingChange: Send {
     fn fences(&self) -> Vec<Fence>;
+    /// Forgets what became of it when it was tried before: that was rolled back.
+    fn forget(&mut self);
     /// Applies it; `Ok(false)` where it was refused and has to be rolled back.
     fn apply<'a>(&'a mut self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<bool, StoreError>>;
     /// Keeps which entries it appended.
@@ -276,6 +278,11 @@ pub(super) struct TypedChange<C: Change> {
 impl<C: Change + Sync> PendingChange for TypedChange<C> {
     fn fences(&self) -> Vec<Fence> {
         self.change.fences()
+    }
+
+    fn forget(&mut self) {
+        self.verdict = None;
+        self.entries = 0..0;
     }
 
     fn apply<'a>(&'a mut self, batch: &'a mut Batch<'_>) -> BoxFuture<'a, Result<bool, StoreError>> {

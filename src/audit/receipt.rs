@@ -2,6 +2,7 @@
 
 use super::{
     checkpoint::{CheckpointError, Checkpointer, Signed},
+    inspection::recompute,
     signer::SignError,
     tree::{ProofError, StoredTree},
 };
@@ -22,10 +23,14 @@ impl Checkpointer {
     /// for later, and the entries are recorded all the same. Costs a checkpoint, where none covers them yet.
     ///
     /// # Errors
-    /// As [`Checkpointer::covering`], except for a sealed vault.
+    /// As [`Checkpointer::including`], except for a sealed vault; or one of the entries is damaged.
     pub async fn receipt(&self, entries: &[EntryRow]) -> Result<Receipt, CheckpointError> {
+        for entry in entries {
+            // What is damaged is not handed out as evidence.
+            recompute(entry)?;
+        }
         let newest = entries.iter().map(|entry| counted(entry.head.seq)).max().unwrap_or(0);
-        let signed = match self.covering(newest).await {
+        let signed = match self.including(newest).await {
             Ok(signed) => Some(signed),
             Err(CheckpointError::Sign(SignError::Sealed)) => None,
             Err(error) => return Err(error),
@@ -34,7 +39,10 @@ impl Checkpointer {
         let mut proven = Vec::with_capacity(entries.len());
         for entry in entries {
             let proof = match &signed {
-                Some(signed) => Some(prove(&mut reader.link(), signed, counted(entry.head.seq)).await?),
+                Some(signed) => {
+                    let (link, seq) = (&mut reader.link(), counted(entry.head.seq));
+                    Some(prove(link, signed.size, &signed.note, seq).await?)
+                }
                 None => None,
             };
             proven.push(receipt_entry(entry, proof));
@@ -62,13 +70,13 @@ impl Checkpointer {
         let newest = newest.ok_or_else(|| StoreError::corrupt("tenant_heads", "leaf_hash", tenant))?;
         let map = log::entry_show(link, stored(signed.map_seq)).await?;
         let map = map.ok_or_else(|| StoreError::corrupt("entries", "seq", signed.map_seq))?;
-        let map_proof = prove(link, signed, signed.map_seq).await?;
+        let map_proof = prove(link, signed.size, &signed.note, signed.map_seq).await?;
         let consistency = match older {
             Some(older) => Some(StoredTree::new(link, signed.size).consistency(older).await?),
             None => None,
         };
         Ok(Some(Closing {
-            newest: prove(link, signed, counted(newest.head.seq)).await?,
+            newest: prove(link, signed.size, &signed.note, counted(newest.head.seq)).await?,
             map: receipt_entry(&map, Some(map_proof)),
             path,
             introductions: introductions(link).await?,
@@ -109,9 +117,9 @@ impl From<ProofError> for ExportError {
     }
 }
 
-async fn prove(link: &mut Link<'_>, signed: &Signed, seq: u64) -> Result<String, CheckpointError> {
-    let hashes = StoredTree::new(link, signed.size).inclusion(seq).await?;
-    Ok(proof_text(seq, &hashes, &signed.note))
+async fn prove(link: &mut Link<'_>, size: u64, note: &str, seq: u64) -> Result<String, CheckpointError> {
+    let hashes = StoredTree::new(link, size).inclusion(seq).await?;
+    Ok(proof_text(seq, &hashes, note))
 }
 
 fn receipt_entry(row: &EntryRow, proof: Option<String>) -> ReceiptEntry {

@@ -1,6 +1,6 @@
 //! What the log asks of its signing key. The keyring holds it and is handed in, so that keys and log make no circle.
 
-use crate::store::StoreError;
+use crate::{evidence::Keys, store::StoreError};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -11,6 +11,13 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// `Sealed` while the vault is.
     fn sign<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<String, SignError>>;
+
+    /// Returns the public keys that this vault itself has signed with: what the database says of them is not asked. Costs a
+    /// read, and the opening of each.
+    ///
+    /// # Errors
+    /// `Sealed` while the vault is.
+    fn keys(&self) -> BoxFuture<'_, Result<Keys, SignError>>;
 
     /// Says whether signing can be tried: whether the vault is unsealed.
     fn is_ready(&self) -> bool;

@@ -1,6 +1,7 @@
 //! The log's tree as it is stored: roots and proofs out of full tiles, and of the entries that fill none yet. It does not
 //! ask the head, which the sequencer keeps: what is signed here was worked out a second time.
 
+use super::inspection::{InspectError, LogFlaw, recompute};
 use crate::{
     merkle::{self, Hash, OutOfTree, Subtree},
     store::{
@@ -83,7 +84,8 @@ impl<'l, 'c> StoredTree<'l, 'c> {
         Ok(hashes)
     }
 
-    async fn stretch(&mut self, stretch: Range<u64>) -> Result<Hash, StoreError> {
+    /// Returns the root over a stretch that begins where trees are divided.
+    pub(super) async fn stretch(&mut self, stretch: Range<u64>) -> Result<Hash, StoreError> {
         let mut roots = Vec::new();
         for Subtree { level, index } in merkle::cover(stretch) {
             let (tile_level, above) = (level / HEIGHT, level % HEIGHT);
@@ -169,6 +171,48 @@ pub(super) async fn tiles_due(link: &mut Link<'_>, size: u64, limit: usize) -> R
         }
     }
     Ok(made)
+}
+
+/// Checks that a full tile, where it is written, holds the hashes of what lies below it.
+///
+/// # Errors
+/// With the tile, or the entry, that does not fit; or the database fails.
+pub(super) async fn tile_check(link: &mut Link<'_>, level: u32, place: u64) -> Result<(), InspectError> {
+    let stored_level = i64::from(level);
+    let Some(hashes) = tiles::tile_show(link, stored_level, stored(place)).await? else { return Ok(()) };
+    let (from, to) = (stored(place * WIDTH), stored((place + 1) * WIDTH));
+    let below = if level == 0 {
+        log::entry_leaves(link, from, to).await?
+    } else {
+        tiles::tile_roots(link, stored_level - 1, from, to).await?
+    };
+    let root = tiles::tile_roots(link, stored_level, stored(place), stored(place) + 1).await?;
+    if hashes == below && root == [merkle::root_of(&hashes)] {
+        return Ok(());
+    }
+    let differs = hashes.iter().zip(&below).take_while(|(hash, below)| hash == below).count() as u64;
+    let at = if differs < WIDTH { differs } else { 0 };
+    let seq = stored((place * WIDTH + at) << (HEIGHT * level));
+    Err(LogFlaw::Tile { level: stored_level, place: stored(place), seq }.into())
+}
+
+/// Finds what makes the stored tree of the first `size` entries another than it was: looks at all that its root is worked out
+/// of, which is at most 256 entries or tiles for each eight levels.
+///
+/// # Errors
+/// With the first thing that does not fit, or that nothing does and something was rewritten as a whole; or the database fails.
+pub(super) async fn tree_explain(link: &mut Link<'_>, size: u64) -> Result<(), InspectError> {
+    let tiled = size - size % WIDTH;
+    for row in log::entry_page(link, log::Stretch::From(stored(tiled)), stored(size - tiled)).await? {
+        recompute(&row)?;
+    }
+    for level in 0..u64::BITS / HEIGHT - 1 {
+        let full = size >> (HEIGHT * (level + 1));
+        for place in full - full % WIDTH..full {
+            tile_check(link, level, place).await?;
+        }
+    }
+    Err(LogFlaw::Signed { size: stored(size) }.into())
 }
 
 /// Returns a number as the database keeps it.

@@ -1,16 +1,28 @@
-//! Recomputes the whole log from the database: every payload hash, leaf, tenant chain and the root. It shares the entry's
-//! byte form with the writer, and nothing of how the writer keeps its head.
+//! Recomputes the whole log from the database: every payload hash, leaf, tenant chain, tile and root, and the roots that were
+//! signed. It shares nothing with the writer that could hide the same mistake (see [`inspection`](super::inspection)).
 
+use super::{
+    inspection::{InspectError, Inspection, LogFlaw},
+    tree::tile_check,
+};
 use crate::{
-    domain::entry::{NO_ENTRY, payload_hash},
-    id::TenantId,
+    evidence::{Checkpoint, Head, HeadMap, Keys},
     merkle,
-    store::{Db, Link, StoreError, log},
+    store::{Db, Link, StoreError, checkpoints, log, tiles::WIDTH},
 };
 use std::collections::HashMap;
 
-/// How many entries are read at once.
-const PAGE: i64 = 2_000;
+/// How many entries are inspected between two reports of progress.
+const STRIDE: i64 = 4_096;
+
+/// What a log is held to beside itself.
+#[derive(Clone, Debug, Default)]
+pub struct Against {
+    /// The keys that have to have signed the newest checkpoint in the database.
+    pub keys: Option<Keys>,
+    /// A checkpoint that was kept elsewhere: the log has to have been this once.
+    pub older: Option<Checkpoint>,
+}
 
 /// What a verification found to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +31,11 @@ pub struct Verified {
     pub entries: i64,
     /// How many chains they form; the vault's own is one.
     pub chains: usize,
-    /// How many payloads are erased.
+    /// How many payloads are erased, each covered by a later entry of its chain that says so.
     pub erased: i64,
-    /// The root over all of them.
+    /// How many signed checkpoints were compared with the roots that the entries give.
+    pub checkpoints: usize,
+    /// The root over all entries.
     pub root: merkle::Hash,
 }
 
@@ -31,88 +45,136 @@ pub enum VerifyError {
     /// The database fails.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An entry is missing, or stands out of order.
-    #[error("entry {expected} is missing: entry {found} stands in its place")]
-    Gap {
-        /// The sequence number that should have come.
-        expected: i64,
-        /// The one that came.
-        found: i64,
-    },
-    /// An entry was altered.
-    #[error("entry {seq} was altered: {what}")]
-    Altered {
-        /// Its sequence number.
-        seq: i64,
-        /// What does not fit.
-        what: &'static str,
-    },
-    /// The head does not fit the entries.
-    #[error("the log's head does not fit its entries: {0}")]
-    Head(&'static str),
+    /// The log is damaged.
+    #[error(transparent)]
+    Flaw(#[from] LogFlaw),
+    /// The newest checkpoint is not signed by a trusted key.
+    #[error(transparent)]
+    Untrusted(#[from] crate::evidence::Flaw),
+}
+
+impl From<InspectError> for VerifyError {
+    fn from(error: InspectError) -> Self {
+        match error {
+            InspectError::Flaw(flaw) => Self::Flaw(flaw),
+            InspectError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// Verifies the log, calling `progress` with the number of entries done. Reads pages of rows; memory grows with the
-/// number of tenants only.
+/// number of tenants, and of stretches of erased payloads whose erasure has not come yet.
 ///
 /// # Errors
 /// With the first entry that does not fit, by its sequence number.
 pub async fn verify_log(db: &Db, progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
+    verify_against(db, &Against::default(), progress).await
+}
+
+/// Verifies the log as [`verify_log`] does, and holds it to what is known from elsewhere.
+///
+/// # Errors
+/// As [`verify_log`]; or where a trusted key did not sign the newest checkpoint, or the log is not what the older one says.
+pub async fn verify_against(db: &Db, against: &Against, progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
     let mut reader = db.reader().await?;
     // One view of the whole log: nodes append to it meanwhile.
     reader.link().begin_reading().await?;
-    let verified = verify_in(reader.link(), progress).await;
+    let verified = verify_in(reader.link(), against, progress).await;
     reader.discard().await;
     verified
 }
 
-async fn verify_in(mut link: Link<'_>, mut progress: impl FnMut(i64)) -> Result<Verified, VerifyError> {
-    let head = log::head_show(&mut link).await?;
-    let mut chains: HashMap<TenantId, (i64, merkle::Hash)> = HashMap::new();
-    let mut tree = merkle::Frontier::default();
-    let mut bytes = String::new();
-    let (mut next, mut erased) = (0, 0);
-    while next < head.size {
-        let page = log::entry_page(&mut link, log::Stretch::From(next), PAGE.min(head.size - next)).await?;
-        if page.is_empty() {
-            return Err(VerifyError::Gap { expected: next, found: head.size });
-        }
-        for entry in page {
-            let seq = entry.head.seq;
-            let altered = |what| VerifyError::Altered { seq, what };
-            if seq != next {
-                return Err(VerifyError::Gap { expected: next, found: seq });
-            }
-            match (&entry.salt, &entry.payload) {
-                (Some(salt), Some(payload)) if payload_hash(salt, payload) != entry.head.payload_hash => {
-                    return Err(altered("its payload does not match its hash"));
-                }
-                (Some(_), Some(_)) => {}
-                (None, None) => erased += 1,
-                _ => return Err(altered("half of its payload is missing")),
-            }
-            entry.head.write_bytes(&mut bytes);
-            if merkle::leaf_hash(bytes.as_bytes()) != entry.leaf_hash {
-                return Err(altered("its bytes do not match its leaf hash"));
-            }
-            let before = chains.insert(entry.head.tenant, (entry.head.tenant_seq, entry.leaf_hash));
-            let (tenant_seq, tenant_prev) = before.map_or((0, NO_ENTRY), |(seq, leaf)| (seq + 1, leaf));
-            if (entry.head.tenant_seq, entry.head.tenant_prev) != (tenant_seq, tenant_prev) {
-                return Err(altered("it does not continue its tenant's chain"));
-            }
-            tree.append(entry.leaf_hash);
-            next += 1;
-        }
-        progress(next);
+async fn verify_in(
+    mut link: Link<'_>,
+    against: &Against,
+    mut progress: impl FnMut(i64),
+) -> Result<Verified, VerifyError> {
+    let link = &mut link;
+    let head = log::head_show(link).await?;
+    let mut inspection = Inspection::new();
+    let mut compared = 0;
+    if let Some(older) = against.older.as_ref().filter(|older| older.size > head.size.unsigned_abs()) {
+        return Err(LogFlaw::Signed { size: i64::try_from(older.size).unwrap_or(i64::MAX) }.into());
     }
-    if tree.root() != head.root {
-        return Err(VerifyError::Head("its root"));
+    let mut done = 0;
+    while done < head.size {
+        let reached = head.size.min(done + STRIDE);
+        let mut signed = roots_signed(link, done, reached).await?;
+        compared += signed.len();
+        let older = against.older.as_ref().filter(|older| (done..reached).contains(&(older.size as i64 - 1)));
+        if let Some(older) = older {
+            // Where the database has one of that size too, both have to be right.
+            let other = signed.insert(older.size, Some(older.root));
+            if other.is_some_and(|root| root != Some(older.root)) {
+                return Err(LogFlaw::Signed { size: older.size as i64 }.into());
+            }
+        }
+        inspect(link, &mut inspection, reached.unsigned_abs(), &signed).await?;
+        done = reached;
+        progress(done);
     }
-    for (tenant, (tenant_seq, leaf_hash)) in &chains {
-        let stored = log::chain_head_show(&mut link, *tenant).await?;
-        if stored != Some(log::ChainHead { tenant_seq: *tenant_seq, leaf_hash: *leaf_hash }) {
-            return Err(VerifyError::Head("a tenant's chain"));
+    inspection.check_missing(link).await?;
+    let heads = log::chain_heads_list(link).await?.into_iter();
+    let map = HeadMap::new(
+        heads
+            .map(|(tenant, head)| Head {
+                tenant,
+                tenant_seq: head.tenant_seq.unsigned_abs(),
+                leaf_hash: head.leaf_hash,
+            })
+            .collect(),
+    );
+    inspection.check_heads(link, &map).await?;
+    if inspection.root() != head.root {
+        return Err(LogFlaw::Head("its root").into());
+    }
+    if let Some(keys) = &against.keys
+        && let Some(newest) = checkpoints::checkpoint_newest(link).await?
+    {
+        let mut keys = keys.clone();
+        let introductions = crate::store::signers::verifier_list(link).await?;
+        keys.introduce(&introductions.into_iter().map(|row| row.introduction).collect::<Vec<_>>())?;
+        Checkpoint::open(&newest.note, &keys)?;
+    }
+    Ok(Verified {
+        entries: head.size,
+        chains: inspection.chains(),
+        erased: inspection.erased(),
+        checkpoints: compared,
+        root: inspection.root(),
+    })
+}
+
+/// Inspects up to `size`, with the roots that are due on the way and the tiles that end there.
+pub(super) async fn inspect(
+    link: &mut Link<'_>,
+    inspection: &mut Inspection,
+    size: u64,
+    signed: &HashMap<u64, Option<merkle::Hash>>,
+) -> Result<(), InspectError> {
+    let before = inspection.size();
+    let fits = |edge: &super::edge::Edge| match signed.get(&edge.size()) {
+        Some(root) if *root != Some(edge.root()) => Err(LogFlaw::Signed { size: edge.size() as i64 }),
+        _ => Ok(()),
+    };
+    inspection.advance(link, size, fits).await?;
+    for level in 0..u64::BITS / WIDTH.ilog2() - 1 {
+        let span = WIDTH.ilog2() * (level + 1);
+        for place in before >> span..size >> span {
+            tile_check(link, level, place).await?;
         }
     }
-    Ok(Verified { entries: next, chains: chains.len(), erased, root: tree.root() })
+    Ok(())
+}
+
+/// Reads which roots the checkpoints of more than `from` and at most `to` entries say; none of one that says no root. Whether
+/// they are genuine is another question.
+pub(super) async fn roots_signed(
+    link: &mut Link<'_>,
+    from: i64,
+    to: i64,
+) -> Result<HashMap<u64, Option<merkle::Hash>>, StoreError> {
+    let kept = checkpoints::checkpoints_between(link, from, to).await?;
+    let root = |note: &str| note.lines().nth(2)?.parse().ok();
+    Ok(kept.into_iter().map(|row| (row.size.unsigned_abs(), root(&row.note))).collect())
 }

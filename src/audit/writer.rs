@@ -264,6 +264,7 @@ impl Carrying<'_> {
             }
             Pending::Change(change) => {
                 batch.flush_uses().await?;
+                change.forget();
                 if !batch.stands(&change.fences()).await? {
                     return Ok(());
                 }

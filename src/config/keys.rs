@@ -69,6 +69,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("providers.directory", Text),
     ("lease.default_s", Number),
     ("lease.max_s", Number),
+    ("audit.scrub_entries_per_s", Number),
 ];
 
 /// The portals whose consent pages can be moved.

@@ -81,6 +81,8 @@ sections! {
     Audit {
         /// The directory of this node's anchor, by which it knows an older copy of the database for one.
         anchor: PathBuf = "keys/anchor".into(),
+        /// How many entries the scrub looks at in a second.
+        scrub_entries_per_s: Count<1, 1_000_000> = Count::new(1_000),
     }
 
     /// What protects the master key.

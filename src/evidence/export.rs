@@ -4,11 +4,11 @@
 use super::{
     Checkpoint, Flaw, Head, Keys, Proof, Step, Witnessed, check_consistency,
     heads::root_of_path,
+    missing::{Missing, erased_places},
     record::{Checked, Record},
 };
 use crate::{clock::Timestamp, domain::event::Kind, id::TenantId, merkle::Hash};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The version of the file's form.
 const VERSION: u8 = 1;
@@ -95,8 +95,7 @@ pub struct ExportVerifier {
     newest: Option<Newest>,
     entries: u64,
     erased: u64,
-    /// Places without a payload that nothing has accounted for yet: the first and the last of each stretch.
-    unaccounted: BTreeMap<u64, u64>,
+    missing: Missing,
     closing: Option<Closing>,
 }
 
@@ -124,7 +123,7 @@ impl ExportVerifier {
             newest: None,
             entries: 0,
             erased: 0,
-            unaccounted: BTreeMap::new(),
+            missing: Missing::default(),
             closing: None,
         })
     }
@@ -195,11 +194,14 @@ impl ExportVerifier {
             _ => {}
         }
         match payload {
-            None => self.miss(entry.tenant_seq),
+            None => {
+                self.erased += 1;
+                self.missing.note(entry.tenant_seq);
+            }
             Some(payload) if entry.kind == Kind::PayloadsErased.as_str() => {
-                let range =
-                    erased_range(payload).ok_or_else(|| altered("it does not say which payloads were erased"))?;
-                self.account(range, entry.tenant_seq);
+                let places =
+                    erased_places(payload).ok_or_else(|| altered("it does not say which payloads were erased"))?;
+                self.missing.account(places, entry.tenant_seq);
             }
             Some(_) => {}
         }
@@ -209,50 +211,20 @@ impl ExportVerifier {
         Ok(())
     }
 
-    /// Notes a place whose payload is missing.
-    fn miss(&mut self, place: u64) {
-        self.erased += 1;
-        match self.unaccounted.last_entry() {
-            Some(mut last) if *last.get() + 1 == place => *last.get_mut() = place,
-            _ => drop(self.unaccounted.insert(place, place)),
-        }
-    }
-
-    /// Takes out what an erasure accounts for: only places before its own. Costs as many steps as stretches are taken out,
-    /// so that a file full of erasures and gaps does not cost their product.
-    fn account(&mut self, (from, through): (u64, u64), own: u64) {
-        let Some(through) = own.checked_sub(1).map(|before| before.min(through)) else { return };
-        while let Some((first, last)) =
-            self.unaccounted.range(..=through).next_back().map(|(first, last)| (*first, *last))
-        {
-            if last < from {
-                return;
-            }
-            self.unaccounted.remove(&first);
-            if last > through {
-                self.unaccounted.insert(through + 1, last);
-            }
-            if first < from {
-                self.unaccounted.insert(first, from - 1);
-                return;
-            }
-        }
-    }
-
     /// Checks what only the whole file shows: the proofs, the signatures, and that nothing is missing at the end.
     ///
     /// # Errors
     /// With what does not fit.
     pub fn finish(self) -> Result<Verified, Flaw> {
-        let Self { mut keys, older, opening, newest, entries, erased, unaccounted, closing, .. } = self;
+        let Self { mut keys, older, opening, newest, entries, erased, missing, closing, .. } = self;
         let incomplete = |what: &str| Flaw::Incomplete(what.to_owned());
         let opening = opening.ok_or_else(|| incomplete("it is empty"))?;
         let closing = closing.ok_or_else(|| {
             Flaw::Incomplete(format!("it ends after {entries} of {} entries, without its proofs", opening.entries))
         })?;
         let newest = newest.ok_or_else(|| incomplete("it holds no entry"))?;
-        if let Some((from, through)) = unaccounted.first_key_value() {
-            return Err(Flaw::Unaccounted { from: *from, through: *through });
+        if let Some((from, through)) = missing.first() {
+            return Err(Flaw::Unaccounted { from, through });
         }
         keys.introduce(&closing.introductions)?;
 
@@ -332,19 +304,4 @@ fn committed_map(map: &super::ReceiptEntry, keys: &Keys, checkpoint: &Checkpoint
         return Err(Flaw::NotIncluded { what, why: "it is proven under another checkpoint".into() });
     }
     Ok(CommittedMap { root: details.root, size: details.size, at: checked.entry.at })
-}
-
-/// Reads which places of its chain an erasure covers.
-fn erased_range(payload: &str) -> Option<(u64, u64)> {
-    #[derive(Deserialize)]
-    struct Payload {
-        details: Details,
-    }
-    #[derive(Deserialize)]
-    struct Details {
-        from: u64,
-        through: u64,
-    }
-    let Payload { details } = serde_json::from_str(payload).ok()?;
-    (details.from <= details.through).then_some((details.from, details.through))
 }

@@ -70,6 +70,17 @@ impl HeadMap {
         self.heads.is_empty()
     }
 
+    /// Lists the newest entries, by tenant.
+    pub fn iter(&self) -> impl Iterator<Item = &Head> {
+        self.heads.iter()
+    }
+
+    /// Finds a tenant's newest entry.
+    #[must_use]
+    pub fn find_head(&self, tenant: TenantId) -> Option<&Head> {
+        self.heads.binary_search_by_key(&tenant, |head| head.tenant).ok().map(|at| &self.heads[at])
+    }
+
     /// Finds a tenant's newest entry and the way from it to the root, deepest branch first. Costs as much as the root.
     #[must_use]
     pub fn find(&self, tenant: TenantId) -> Option<(Head, Vec<Step>)> {

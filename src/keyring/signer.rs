@@ -11,7 +11,7 @@ use crate::{
     },
     entropy::make_key,
     envelope::Cell,
-    evidence::introduction_text,
+    evidence::{Keys, introduction_text},
     id::{SignerId, TenantId},
     policy::{Permit, decide::KeysRotate},
     store::{
@@ -123,12 +123,23 @@ impl Signer for Keyring {
     fn sign<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<String, SignError>> {
         Box::pin(async move {
             let open = self.open().map_err(|_| SignError::Sealed)?;
-            let signer = self.signer(&open).await.map_err(|error| match error {
-                KeyringError::Sealed => SignError::Sealed,
-                KeyringError::Store(error) => SignError::Store(error),
-                other => SignError::Failed(other.to_string()),
-            })?;
+            let signer = self.signer(&open).await.map_err(unsigned)?;
             Ok(sign_note(text, &[&*signer]))
+        })
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Keys, SignError>> {
+        Box::pin(async move {
+            let open = self.open().map_err(|_| SignError::Sealed)?;
+            // The first is made here, where there is none.
+            let newest = self.signer(&open).await.map_err(unsigned)?;
+            let rows = signers::signer_list(&mut self.db.reader().await.map_err(SignError::Store)?.link()).await?;
+            let mut keys = Vec::with_capacity(rows.len());
+            for row in rows {
+                let signer = self.open_signer(newest.origin.clone(), &row).await.map_err(unsigned)?;
+                keys.push(signer.verifier);
+            }
+            Keys::parse(&keys.join("\n")).map_err(|why| SignError::Failed(why.to_string()))
         })
     }
 
@@ -149,6 +160,14 @@ impl signed_note::Signer for LogSigner {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ed25519_dalek::SignatureError> {
         self.key.try_sign(message).map(|signature| signature.to_vec())
+    }
+}
+
+fn unsigned(error: KeyringError) -> SignError {
+    match error {
+        KeyringError::Sealed => SignError::Sealed,
+        KeyringError::Store(error) => SignError::Store(error),
+        other => SignError::Failed(other.to_string()),
     }
 }
 

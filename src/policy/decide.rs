@@ -245,6 +245,8 @@ actions! {
     AuditRead(Share) = "audit.read"                                            [Yes  Yes     Yes       Yes     Yes];
     /// Reads checkpoints, tiles of hashes, and the keys that sign: nothing of what the entries say.
     CheckpointRead(VaultWide) = "audit.checkpoint-read"                        [Yes  Yes     Yes       Yes     Yes];
+    /// Shows whether the stored log is sound, and who vouches for it.
+    AuditHealthShow(VaultWide) = "audit.health-show"                           [No   No      Yes       Yes     Yes];
     /// Takes a chain of the audit log away, with its proofs.
     AuditExport(Share) = "audit.export"                                        [Yes  No      No        Yes     Yes];
     /// Follows revocations and changes as they happen.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{self, ApiOptions, ApiState},
-    audit::StartError,
+    audit::{Scrub, ScrubOptions, ScrubPace, StartError},
     broker::{
         Addresses,
         dialer::{Dialer, RootsError},
@@ -125,6 +125,7 @@ pub async fn serve_doors(config: &Config, doors: Doors, shutdown: CancellationTo
     let background = tokio_util::task::TaskTracker::new();
     background.spawn(upkeep::keep_up(vault.clone(), shutdown.clone()));
     background.spawn(Arc::clone(&vault.checkpointer).run(shutdown.clone()));
+    background.spawn(scrub(config, &vault).run(shutdown.clone()));
     background.spawn(metrics.keep_up(shutdown.clone()));
     background.spawn(jobs_resume(vault.clone()));
     background.spawn(unsealing::keep_unsealing(config.clone(), vault.clone(), shutdown.clone()));
@@ -160,6 +161,17 @@ async fn jobs_resume(vault: Vault) {
     if let Err(error) = vault.custody.jobs_run().await {
         tracing::error!(%error, "what an earlier revocation has to destroy is not destroyed yet; the next start goes on");
     }
+}
+
+fn scrub(config: &Config, vault: &Vault) -> Scrub {
+    Scrub::new(ScrubOptions {
+        db: vault.db.clone(),
+        sequencer: vault.sequencer.clone(),
+        checkpointer: Arc::clone(&vault.checkpointer),
+        clock: Arc::clone(&vault.clock),
+        node: vault.node,
+        pace: ScrubPace { entries_per_s: config.audit.scrub_entries_per_s.value(), ..ScrubPace::default() },
+    })
 }
 
 fn api_options(config: &Config, vault: &Vault, api: &Listener, metrics: &Metrics) -> Result<ApiOptions, ServeError> {

@@ -2,7 +2,7 @@
 
 use super::{
     Link, StoreError,
-    db::{execute, optional},
+    db::{execute, optional, rows},
     sql,
 };
 use crate::clock::Timestamp;
@@ -36,12 +36,27 @@ pub async fn checkpoint_insert(link: &mut Link<'_>, row: &CheckpointRow) -> Resu
 /// # Errors
 /// Where the database fails.
 pub async fn checkpoint_newest(link: &mut Link<'_>) -> Result<Option<CheckpointRow>, StoreError> {
-    let found = optional!(link, (i64, i64, i64, String, Timestamp), sql::CHECKPOINT_NEWEST)?;
-    Ok(found.map(|(size, map_seq, map_size, note, created_at)| CheckpointRow {
-        size,
-        map_seq,
-        map_size,
-        note,
-        created_at,
-    }))
+    Ok(optional!(link, RawCheckpoint, sql::CHECKPOINT_NEWEST)?.map(row))
+}
+
+/// Lists up to `limit` checkpoints of at most `size` entries, the newest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn checkpoints_newest(link: &mut Link<'_>, size: i64, limit: i64) -> Result<Vec<CheckpointRow>, StoreError> {
+    Ok(rows!(link, RawCheckpoint, sql::CHECKPOINTS_NEWEST, size, limit)?.into_iter().map(row).collect())
+}
+
+/// Lists the checkpoints of more than `from` and at most `to` entries, the oldest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn checkpoints_between(link: &mut Link<'_>, from: i64, to: i64) -> Result<Vec<CheckpointRow>, StoreError> {
+    Ok(rows!(link, RawCheckpoint, sql::CHECKPOINTS_BETWEEN, from, to)?.into_iter().map(row).collect())
+}
+
+type RawCheckpoint = (i64, i64, i64, String, Timestamp);
+
+fn row((size, map_seq, map_size, note, created_at): RawCheckpoint) -> CheckpointRow {
+    CheckpointRow { size, map_seq, map_size, note, created_at }
 }

@@ -26,6 +26,7 @@ pub mod postgres;
 pub mod refreshes;
 pub mod restores;
 pub mod schema;
+pub mod scrub;
 pub mod signers;
 pub mod snapshot;
 pub mod sql;

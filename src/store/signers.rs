@@ -42,6 +42,8 @@ pub struct VerifierRow {
     pub created_at: Timestamp,
 }
 
+type RawSigner = (SignerId, i64, String, String, KeyId, Vec<u8>, Timestamp);
+
 /// Writes a key.
 ///
 /// # Errors
@@ -66,13 +68,21 @@ pub async fn signer_insert(link: &mut Link<'_>, row: &SignerRow) -> Result<(), S
 /// # Errors
 /// Where the row is corrupt, or the database fails.
 pub async fn signer_newest(link: &mut Link<'_>) -> Result<Option<SignerRow>, StoreError> {
-    type Row = (SignerId, i64, String, String, KeyId, Vec<u8>, Timestamp);
-    let Some((id, number, verifier, introduction, key, seed, created_at)) = optional!(link, Row, sql::SIGNER_NEWEST)?
-    else {
-        return Ok(None);
-    };
+    optional!(link, RawSigner, sql::SIGNER_NEWEST)?.map(parse).transpose()
+}
+
+/// Lists all keys, the oldest first.
+///
+/// # Errors
+/// Where a row is corrupt, or the database fails.
+pub async fn signer_list(link: &mut Link<'_>) -> Result<Vec<SignerRow>, StoreError> {
+    rows!(link, RawSigner, sql::SIGNERS_ALL)?.into_iter().map(parse).collect()
+}
+
+fn parse(row: RawSigner) -> Result<SignerRow, StoreError> {
+    let (id, number, verifier, introduction, key, seed, created_at) = row;
     let seed = Sealed::from_stored(key, seed).map_err(|_| StoreError::corrupt("signers", "seed", id))?;
-    Ok(Some(SignerRow { id, number, verifier, introduction, seed, created_at }))
+    Ok(SignerRow { id, number, verifier, introduction, seed, created_at })
 }
 
 /// Lists the public halves of all keys, the oldest first.

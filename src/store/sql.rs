@@ -44,6 +44,11 @@ statements! {
     TILE_INSERT = "INSERT INTO tiles (level, place, hashes, root) VALUES ($1, $2, $3, $4) ON CONFLICT (level, place) DO NOTHING";
     CHECKPOINT_INSERT = "INSERT INTO checkpoints (size, map_seq, map_size, note, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (size) DO NOTHING";
     CHECKPOINT_NEWEST = "SELECT size, map_seq, map_size, note, created_at FROM checkpoints ORDER BY size DESC LIMIT 1";
+    CHECKPOINTS_NEWEST = "SELECT size, map_seq, map_size, note, created_at FROM checkpoints WHERE size <= $1 ORDER BY size DESC LIMIT $2";
+    CHECKPOINTS_BETWEEN = "SELECT size, map_seq, map_size, note, created_at FROM checkpoints WHERE size > $1 AND size <= $2 ORDER BY size";
+    SCRUB_SHOW = "SELECT next, rounds, node, moved_at, flaw_seq, flaw, flaw_at FROM scrub WHERE id = 1";
+    SCRUB_MOVE = "INSERT INTO scrub (id, next, rounds, node, moved_at, flaw_seq, flaw, flaw_at) VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET next = excluded.next, rounds = excluded.rounds, node = excluded.node, moved_at = excluded.moved_at, flaw_seq = excluded.flaw_seq, flaw = excluded.flaw, flaw_at = excluded.flaw_at WHERE scrub.node = excluded.node OR scrub.moved_at < $8";
+    SIGNERS_ALL = "SELECT id, number, verifier, introduction, key, seed, created_at FROM signers ORDER BY number";
     SIGNER_INSERT = "INSERT INTO signers (id, number, verifier, introduction, key, seed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     SIGNER_NEWEST = "SELECT id, number, verifier, introduction, key, seed, created_at FROM signers ORDER BY number DESC LIMIT 1";
     SIGNER_LIST = "SELECT number, verifier, introduction, created_at FROM signers ORDER BY number";

@@ -26,6 +26,10 @@ pub(super) const METRICS: &[(Kind, &str, &str)] = &[
     (Counter, "leasehold_notes_lost_total", "Entries that nobody waited for, and that were not recorded."),
     (Gauge, "leasehold_checkpoint_entries", "Entries under the newest checkpoint that this node signed."),
     (Counter, "leasehold_checkpoint_failures_total", "Checkpoints that could not be signed; tried again shortly."),
+    (Gauge, "leasehold_log_flaws", "Inspections of the stored audit log that found it damaged: signing, scrub."),
+    (Gauge, "leasehold_log_flawed_entry", "The first entry that they name; -1 where they name none."),
+    (Gauge, "leasehold_scrub_next_entry", "The entry that the scrub has come to, where this node does it."),
+    (Counter, "leasehold_scrub_failures_total", "Looks of the scrub that failed; tried again shortly."),
     (Counter, "leasehold_cuts_total", "Cuts that were answered, by kind."),
     (Counter, "leasehold_refusals_total", "Refusals that the audit log counts, by reason."),
     (Counter, "leasehold_refresh_calls_total", "Calls to token endpoints."),
@@ -35,10 +39,6 @@ pub(super) const METRICS: &[(Kind, &str, &str)] = &[
     (Counter, "leasehold_writes_withheld_total", "Writes upstream that a node's ended lease held back."),
     (Gauge, "leasehold_nodes", "Nodes that this one sees in the database, itself included."),
     (Gauge, "leasehold_quarantined", "1 while the node is quarantined."),
-    (
-        Counter,
-        "leasehold_anchor_failures_total",
-        "Writes to the anchor that failed: nothing is acknowledged meanwhile.",
-    ),
+    (Counter, "leasehold_anchor_failures_total", "Writes to the anchor that failed: nothing is acknowledged then."),
     (Counter, "leasehold_panics_total", "Panics; each is a defect."),
 ];

@@ -107,6 +107,15 @@ impl TestLog {
         Use { lease: lease.into(), effect: Effect::Pass, event }
     }
 
+    /// Appends the entry that accounts for erased payloads of a chain, and erases none.
+    pub(crate) async fn erase(&self, tenant: TenantId, from: i64, through: i64) {
+        let details = serde_json::json!({ "from": from, "through": through });
+        let payload = Payload { actor: Subject::VAULT, object: Subject::VAULT, outcome: Outcome::Allowed, details };
+        let event = Event::make(&SystemEntropy, tenant, Kind::PayloadsErased, &payload);
+        let lease = self.lease(tenant);
+        self.sequencer.admit(Use { lease: (&lease).into(), effect: Effect::Pass, event }).await.unwrap();
+    }
+
     /// Returns the whole log, oldest first.
     pub(crate) async fn entries(&self) -> Vec<log::EntryRow> {
         let mut reader = self.db.reader().await.unwrap();

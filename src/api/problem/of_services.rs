@@ -289,7 +289,7 @@ impl From<CheckpointError> for Problem {
             CheckpointError::Sign(SignError::Sealed) => Self::from(KeyringError::Sealed),
             CheckpointError::Sign(SignError::Store(error)) | CheckpointError::Store(error) => error.into(),
             CheckpointError::Unrecorded(error) => error.into(),
-            CheckpointError::Sign(SignError::Failed(_)) | CheckpointError::Forked { .. } => Self::internal(&error),
+            CheckpointError::Sign(SignError::Failed(_)) | CheckpointError::Flaw(_) => Self::internal(&error),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `leasehold audit verify`: checks evidence with no server and no database, or recomputes the whole log from the database.
 
 use crate::{
-    audit::verify,
+    audit::verify::{self, Against},
     cli::{failure::Failure, output::Form, progress::Progress},
     config::{Config, DatabaseUrl},
-    evidence::{ExportVerifier, Flaw, Keys, Receipt, WitnessKey},
+    evidence::{Checkpoint, ExportVerifier, Flaw, Keys, Receipt, WitnessKey},
     server::assembly,
     store::{Missing, log},
 };
@@ -30,8 +30,8 @@ pub(in crate::cli) struct Verify {
     /// The public keys that you trust, as `leasehold audit keys` printed them when you first asked
     #[arg(long, value_name = "FILE", required_unless_present = "full")]
     key: Option<PathBuf>,
-    /// A checkpoint that you kept: an export then has to continue it
-    #[arg(long, value_name = "FILE", requires = "file")]
+    /// A checkpoint that you kept: an export, or the database, then has to continue it
+    #[arg(long, value_name = "FILE", requires = "key")]
     older: Option<PathBuf>,
     /// A witness's public key, or a file of such keys, one a line: the checkpoint then has to bear its co-signature
     #[arg(long, value_name = "KEY", requires = "file")]
@@ -53,7 +53,7 @@ impl Verify {
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         match (&self.file, &self.key) {
             (Some(file), Some(key)) => self.check_file(file, key),
-            _ => self.recompute().await,
+            (_, key) => self.recompute(key.as_deref()).await,
         }
     }
 
@@ -111,7 +111,12 @@ impl Verify {
         self.form.show(&shown)
     }
 
-    async fn recompute(&self) -> Result<(), Failure> {
+    async fn recompute(&self, key: Option<&Path>) -> Result<(), Failure> {
+        let mut against =
+            Against { keys: key.map(|key| Keys::parse(&read(key)?).map_err(Failure::from)).transpose()?, older: None };
+        if let (Some(keys), Some(older)) = (&against.keys, &self.older) {
+            against.older = Some(Checkpoint::open(&read(older)?, keys)?);
+        }
         let mut config = Config::load(self.config.as_deref(), std::env::vars_os())?;
         if let Some(url) = &self.database {
             config.database.url = DatabaseUrl::parse(url).map_err(|why| Failure::usage(format!("--database {why}")))?;
@@ -119,7 +124,8 @@ impl Verify {
         let db = assembly::database_open(&config, Missing::Refuse).await?;
         let head = log::head_show(&mut db.reader().await?.link()).await?;
         let mut progress = Progress::begin("entries", u64::try_from(head.size).unwrap_or(0));
-        let verified = verify::verify_log(&db, |done| progress.reach(u64::try_from(done).unwrap_or(0))).await;
+        let reach = |done| progress.reach(u64::try_from(done).unwrap_or(0));
+        let verified = verify::verify_against(&db, &against, reach).await;
         progress.end();
         db.close().await;
         let verified = verified?;
@@ -128,6 +134,7 @@ impl Verify {
             "entries": verified.entries,
             "chains": verified.chains,
             "erased": verified.erased,
+            "checkpoints": verified.checkpoints,
             "root": verified.root,
         }))
     }

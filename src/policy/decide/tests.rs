@@ -111,6 +111,7 @@ fn each_role_may_do_what_the_design_says_and_nothing_else() {
     claim.tenant::<ReceiptShow>(of(ReceiptId::from_uuid), "YYYYY", "FFYYY");
     claim.share::<AuditRead>("YYYYY", "FFYYY", "RRYYY");
     claim.vault::<CheckpointRead>("YYYYY");
+    claim.vault::<AuditHealthShow>("RRYYY");
     claim.share::<AuditExport>("YRRYY", "FFRYY", "RRRYY");
     claim.share::<EventsRead>("YYYYY", "FFYYY", "RRYYY");
 

@@ -132,6 +132,7 @@ pub(super) const TABLE: &[Row] = &[
     row("audit_list", On::Share,                         ["YNN",   "YNN",   "YYY",   "YYY",   "YYY"]),
     row("audit_export", On::Share,                       ["YNN",   "FNN",   "FFF",   "YYN",   "YYN"]),
     row("proof_show", On::Entry,                         ["YNN",   "YNN",   "YYN",   "YYN",   "YYN"]),
+    row("audit_health_show", On::Nothing,                ["F",     "F",     "Y",     "Y",     "Y"]),
     row("checkpoint_show", On::Nothing,                  ["Y",     "Y",     "Y",     "Y",     "Y"]),
     row("consistency_show", On::Nothing,                 ["Y",     "Y",     "Y",     "Y",     "Y"]),
     row("verifiers_show", On::Nothing,                   ["Y",     "Y",     "Y",     "Y",     "Y"]),

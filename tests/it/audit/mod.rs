@@ -1,4 +1,5 @@
 mod anchor;
 mod outages;
+mod self_check;
 mod sequencer;
 mod tampering;

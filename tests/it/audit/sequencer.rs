@@ -7,14 +7,22 @@ use leasehold::{
     audit::{Batch, Change, ChangeError, FenceRefusal, Fenced, StartError, SubmitError, UseError, verify::verify_log},
     clock::Clock,
     domain::{
-        event::{Kind, Subject},
+        event::{Event, Kind, Subject},
         fence::Fence,
     },
     id::TenantId,
     store::{StoreError, fences, tenants},
 };
 use serde_json::Value;
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 both_databases!(
@@ -247,4 +255,60 @@ async fn a_clock_far_behind_the_log_does_not_start(database: TestDatabase) {
     log.start_again().await.map(drop).unwrap();
     log.clock.set(log.clock.now().minus(Duration::from_secs(2)));
     assert!(matches!(log.start_again().await.map(drop), Err(StartError::ClockBehind { .. })));
+}
+
+/// Records an event, for somebody whose access may end.
+struct ByPerson(Fence, Event);
+
+impl Change for ByPerson {
+    type Output = i64;
+    type Refusal = Infallible;
+
+    fn fences(&self) -> Vec<Fence> {
+        vec![self.0]
+    }
+
+    async fn apply(&self, batch: &mut Batch<'_>) -> Result<i64, ChangeError<Infallible>> {
+        Ok(batch.record(self.1.clone()).await?)
+    }
+}
+
+/// Finds the database away until it is told that it is back.
+struct Away {
+    is_back: Arc<AtomicBool>,
+    tried: Arc<Notify>,
+}
+
+impl Change for Away {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, _: &mut Batch<'_>) -> Result<(), ChangeError<Infallible>> {
+        if self.is_back.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.tried.notify_one();
+        Err(StoreError::NoAnswer(Duration::ZERO).into())
+    }
+}
+
+/// A batch is tried again while the database is away. What a change was answered in a try that was rolled back is nothing:
+/// its receipt would name somebody else's entries.
+#[tokio::test]
+async fn a_change_whose_fence_fell_between_two_tries_is_not_answered_as_made() {
+    let log = TestLog::start(TestDatabase::Sqlite).await;
+    let (subject, tenant) = (Uuid::from_u128(7), log.tenant());
+    let (is_back, tried) = (Arc::<AtomicBool>::default(), Arc::<Notify>::default());
+    let made = log.sequencer.commit(ByPerson(Fence { subject, epoch: 0 }, event(tenant, Kind::GrantSet)));
+    let away = log.sequencer.commit(Away { is_back: Arc::clone(&is_back), tried: Arc::clone(&tried) });
+    let ending = async {
+        tried.notified().await;
+        let raise = "INSERT INTO epochs (subject, epoch, turn) VALUES (x'00000000000000000000000000000007', 1, 0)";
+        log.tamper(raise).await;
+        is_back.store(true, Ordering::SeqCst);
+    };
+    let (made, away, ()) = tokio::join!(made, away, ending);
+    away.unwrap();
+    assert!(matches!(made, Err(ChangeError::Unrecorded(SubmitError::CallerEnded))), "it is not there");
+    assert!(log.entries().await.iter().all(|entry| entry.head.tenant != tenant));
 }

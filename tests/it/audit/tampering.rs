@@ -3,7 +3,7 @@
 use crate::databases::{TestDatabase, both_databases};
 use crate::test_log::TestLog;
 use leasehold::audit::{
-    StartError,
+    LogFlaw, StartError,
     verify::{VerifyError, verify_log},
 };
 
@@ -15,6 +15,7 @@ both_databases!(
     two_swapped_entries_are_named,
     a_head_that_does_not_fit_is_refused_at_the_start,
     a_chain_whose_head_was_moved_back_is_seen,
+    a_payload_taken_out_whole_is_named,
 );
 
 /// A log of ten entries of two tenants, in turn.
@@ -48,7 +49,7 @@ async fn an_altered_cell_is_named_by_its_entry(database: TestDatabase) {
         let log = ten_entries(database).await;
         log.tamper(statement).await;
         let verdict = verdict(&log).await;
-        assert!(matches!(verdict, VerifyError::Altered { seq: 4, .. }), "{statement}: {verdict}");
+        assert!(matches!(verdict, VerifyError::Flaw(LogFlaw::Altered { seq: 4, .. })), "{statement}: {verdict}");
     }
 }
 
@@ -60,19 +61,19 @@ async fn a_payload_replaced_with_its_hash_is_named_too(database: TestDatabase) {
          payload_hash = (SELECT payload_hash FROM entries WHERE seq = 5) WHERE seq = 4",
     )
     .await;
-    assert!(matches!(verdict(&log).await, VerifyError::Altered { seq: 4, .. }));
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Altered { seq: 4, .. })));
 }
 
 async fn a_deleted_entry_is_named(database: TestDatabase) {
     let log = ten_entries(database).await;
     log.tamper("DELETE FROM entries WHERE seq = 4").await;
-    assert!(matches!(verdict(&log).await, VerifyError::Gap { expected: 4, found: 5 }));
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Gap { expected: 4, found: 5 })));
 }
 
 async fn a_deleted_newest_entry_is_named_and_the_vault_does_not_start(database: TestDatabase) {
     let log = ten_entries(database).await;
     log.tamper("DELETE FROM entries WHERE seq = 9").await;
-    assert!(matches!(verdict(&log).await, VerifyError::Gap { expected: 9, .. }));
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Gap { expected: 9, .. })));
     assert!(matches!(log.start_again().await.map(drop), Err(StartError::HeadMismatch(_))));
 }
 
@@ -85,7 +86,7 @@ async fn two_swapped_entries_are_named(database: TestDatabase) {
     ] {
         log.tamper(statement).await;
     }
-    assert!(matches!(verdict(&log).await, VerifyError::Altered { seq: 3, .. }));
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Altered { seq: 3, .. })));
 }
 
 async fn a_head_that_does_not_fit_is_refused_at_the_start(database: TestDatabase) {
@@ -107,5 +108,18 @@ async fn a_head_that_does_not_fit_is_refused_at_the_start(database: TestDatabase
 async fn a_chain_whose_head_was_moved_back_is_seen(database: TestDatabase) {
     let log = ten_entries(database).await;
     log.tamper("UPDATE tenant_heads SET tenant_seq = tenant_seq - 1").await;
-    assert!(matches!(verdict(&log).await, VerifyError::Head(_)));
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::ChainHead { .. })));
+}
+
+async fn a_payload_taken_out_whole_is_named(database: TestDatabase) {
+    let log = ten_entries(database).await;
+    log.tamper("UPDATE entries SET salt = NULL, payload = NULL WHERE seq = 4").await;
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Unaccounted { seq: 4 })));
+    // Its chain says so, later: then it is erased, not broken.
+    let row = log.entries().await.remove(4);
+    log.erase(row.head.tenant, 0, 2).await;
+    assert_eq!(verify_log(&log.db, |_| {}).await.unwrap().erased, 1);
+    // One that claims what comes after it covers nothing of that.
+    log.tamper("UPDATE entries SET salt = NULL, payload = NULL WHERE seq = 8").await;
+    assert!(matches!(verdict(&log).await, VerifyError::Flaw(LogFlaw::Unaccounted { seq: 8 })));
 }

@@ -6,7 +6,7 @@ use crate::{
     test_vault::TestVault,
 };
 use leasehold::{
-    audit::{CheckpointError, StoredTree},
+    audit::{CheckpointError, LogFlaw, StoredTree},
     evidence::{Checkpoint, Flaw, check_consistency},
 };
 
@@ -28,7 +28,8 @@ async fn a_rewritten_log_is_not_signed_and_does_not_continue_what_was_signed(dat
     test.vault.db.reader().await.unwrap().link().run(statement).await.unwrap();
     history(&test, 1).await;
     let newest = test.log().await.len() as u64 - 1;
-    assert!(matches!(test.vault.checkpointer.covering(newest).await, Err(CheckpointError::Forked { .. })));
+    let refused = test.vault.checkpointer.covering(newest).await;
+    assert!(matches!(refused, Err(CheckpointError::Flaw(LogFlaw::Altered { seq: 3, .. }))));
 
     let mut reader = test.vault.db.reader().await.unwrap();
     let link = &mut reader.link();
