@@ -226,6 +226,13 @@ impl TestVault {
         let owner = Actor::new(owner, Role::Owner, Some(tenant), 0).unwrap();
         let permit = decide::<ConnectionImport>(&owner, OfTenant { tenant, id: connection }).unwrap();
         let import = Import { account: Some(seller.into()), refresh_token };
+        // Over a shared database a node calls nobody before its first look at the others.
+        for _ in 0..500 {
+            if self.vault.fleet.lease().stint().is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         self.vault.broker.import(permit, import).await.unwrap();
     }
 
